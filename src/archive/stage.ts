@@ -1,0 +1,296 @@
+/**
+ * The archive's loop over the ring: follows the fold, puts the accepted lines of whole records together, and closes a frame
+ * when it is large enough, when the interval is over, when a client waits for a `sync`, or when the ring needs room.
+ * Room in the ring is free once the frame is written; the sync stage makes it durable meanwhile (sync-stage.ts).
+ *
+ * A stage that died is run again: it goes on at the last frame that the board says, and what the dead one has appended
+ * behind that is cut off first.
+ */
+
+import { join } from 'node:path';
+import { Bell } from '../ring/bell.js';
+import { type CutsMemory, CutsReader } from '../ring/cuts.js';
+import {
+  CURSOR_ARCHIVED,
+  CURSOR_ASKED,
+  CURSOR_FOLDED,
+  CURSOR_PUBLISHED,
+  CURSOR_WAKE_AT,
+  CURSOR_WANTED,
+  FLAG_STALLED,
+  KIND_CLOSE,
+  positionOf,
+  type RingMemory,
+} from '../ring/layout.js';
+import { RingReader } from '../ring/reader.js';
+import { STAGE_ARCHIVE, STAGE_DONE, STAGE_FOLD, STAGE_RUNNING, Vitals } from '../ring/vitals.js';
+import { type ArchiveFiles, NODE_FILES } from './archive-files.js';
+import { ArchiveBoard, type Written } from './board.js';
+import { encodeFrameHeader } from './frame-header.js';
+import { FrameRecords } from './frame-records.js';
+import { compressFrame } from './lz4.js';
+import { listSegments, segmentName } from './segment-name.js';
+import { SegmentWriter } from './segment-writer.js';
+
+export interface ArchiveMemory {
+  readonly ring: RingMemory;
+  readonly cuts: CutsMemory;
+  readonly vitals: SharedArrayBuffer;
+  readonly board: SharedArrayBuffer;
+  readonly archiveBell: SharedArrayBuffer;
+  readonly syncBell: SharedArrayBuffer;
+  readonly mainBell: SharedArrayBuffer;
+}
+
+export interface ArchiveOptions {
+  readonly directory: string;
+  readonly segmentBytes: number;
+  readonly segmentAgeMs: number;
+  readonly syncIntervalMs: number;
+}
+
+/**
+ * Raw bytes at which a frame is closed. Larger ones compress no better (LZ4 looks back 64 KiB), smaller ones cost a header
+ * and a write more often.
+ */
+const FRAME_RAW_BYTES = 512 * 1024;
+
+/** Archives until the fold is done and everything is written. */
+export function runArchive(
+  memory: ArchiveMemory,
+  options: ArchiveOptions,
+  files: ArchiveFiles = NODE_FILES,
+): void {
+  new Archive(memory, options, files).run();
+}
+
+class Archive {
+  readonly #options: ArchiveOptions;
+  readonly #files: ArchiveFiles;
+  readonly #board: ArchiveBoard;
+  readonly #reader: RingReader;
+  readonly #cuts: CutsReader;
+  readonly #vitals: Vitals;
+  readonly #bell: Bell;
+  readonly #syncBell: Bell;
+  readonly #mainBell: Bell;
+  readonly #written: Written;
+  readonly #frameRawBytes: number;
+  readonly #records = new FrameRecords();
+  #raw: Buffer;
+  #rawUsed = 0;
+  #writer: SegmentWriter | null = null;
+  /** When the interval of what is staged is over. */
+  #deadlineMs = Number.POSITIVE_INFINITY;
+  #syncAtMs = Number.POSITIVE_INFINITY;
+
+  constructor(memory: ArchiveMemory, options: ArchiveOptions, files: ArchiveFiles) {
+    this.#options = options;
+    this.#files = files;
+    this.#board = new ArchiveBoard(memory.board);
+    this.#written = this.#board.written();
+    this.#reader = new RingReader(memory.ring, CURSOR_FOLDED, this.#written.position);
+    this.#cuts = new CutsReader(memory.cuts, this.#written.cuts);
+    this.#vitals = new Vitals(memory.vitals);
+    this.#bell = new Bell(memory.archiveBell);
+    this.#syncBell = new Bell(memory.syncBell);
+    this.#mainBell = new Bell(memory.mainBell);
+    this.#frameRawBytes = Math.min(FRAME_RAW_BYTES, memory.ring.capacityBytes / 8);
+    this.#raw = Buffer.allocUnsafeSlow(this.#frameRawBytes * 2);
+  }
+
+  run(): void {
+    const written = this.#written;
+    this.#records.reset(written.lastArrivedUs);
+    this.#removeUnfinishedSegments();
+    if (written.segment > 0) {
+      const path = join(this.#options.directory, segmentName(written.segment));
+      this.#writer = SegmentWriter.open(path, written.segmentBytes, this.#files);
+    }
+    this.#publish();
+    this.#vitals.setState(STAGE_ARCHIVE, STAGE_RUNNING);
+    let busySince = performance.now();
+    for (;;) {
+      while (this.#reader.tryNext()) {
+        this.#stage();
+        if (this.#rawUsed >= this.#frameRawBytes) this.#closeFrame();
+      }
+      const nowMs = performance.now();
+      if (this.#mustClose(nowMs)) this.#closeFrame();
+      this.#askForSync(nowMs);
+      if (this.#finished()) break;
+      this.#vitals.addBusyMs(STAGE_ARCHIVE, performance.now() - busySince);
+      this.#sleep();
+      busySince = performance.now();
+    }
+    this.#writer?.close();
+    this.#vitals.setState(STAGE_ARCHIVE, STAGE_DONE);
+    this.#syncBell.ring();
+  }
+
+  /** A stage that died between creating a segment and its first frame has left a file that nothing refers to. */
+  #removeUnfinishedSegments(): void {
+    for (const { firstLine, path } of listSegments(this.#options.directory, this.#files)) {
+      if (firstLine > this.#written.line) this.#files.unlinkSync(path);
+    }
+  }
+
+  #hasStaged(): boolean {
+    return this.#reader.end > this.#written.position;
+  }
+
+  #mustClose(nowMs: number): boolean {
+    if (!this.#hasStaged()) return false;
+    if (this.#wantedPosition() > this.#written.position || this.#isAsked()) return true;
+    return nowMs >= this.#deadlineMs || this.#foldIsDone() || this.#ringIsFull();
+  }
+
+  /** Main waits for room and the fold has nothing left to do: what is staged is all that can free some. */
+  #ringIsFull(): boolean {
+    const { cursors, end } = this.#reader;
+    return Atomics.load(cursors, FLAG_STALLED) !== 0 && (end | 0) === Atomics.load(cursors, CURSOR_PUBLISHED);
+  }
+
+  #wantedPosition(): number {
+    return positionOf(Atomics.load(this.#reader.cursors, CURSOR_WANTED), this.#written.position);
+  }
+
+  #isAsked(): boolean {
+    const asked = Atomics.load(this.#reader.cursors, CURSOR_ASKED);
+    return positionOf(asked, this.#written.position) > this.#written.position;
+  }
+
+  #foldIsDone(): boolean {
+    return this.#vitals.state(STAGE_FOLD) === STAGE_DONE;
+  }
+
+  #finished(): boolean {
+    return this.#foldIsDone() && !this.#reader.hasNext() && !this.#hasStaged();
+  }
+
+  /** Says from where on it wants to be woken: at once if nothing is staged, else when a frame is full. */
+  #sleep(): void {
+    const { cursors } = this.#reader;
+    const staged = this.#hasStaged();
+    const wakeAt = this.#reader.end + (staged ? Math.max(8, this.#frameRawBytes - this.#rawUsed) : 8);
+    Atomics.store(cursors, CURSOR_WAKE_AT, wakeAt | 0);
+    const untilMs = Math.min(this.#deadlineMs, this.#syncAtMs);
+    const hasWork = () =>
+      this.#reader.gatePosition() >= wakeAt || this.#finished() || this.#mustClose(performance.now());
+    this.#bell.sleep(hasWork, Math.max(0, untilMs - performance.now()));
+  }
+
+  /** Takes the accepted lines of the current record. */
+  #stage(): void {
+    const reader = this.#reader;
+    const accepted = reader.accepted;
+    let cuts = reader.cuts;
+    if (reader.kind === KIND_CLOSE) return;
+    if (accepted > 0) {
+      this.#makeRoom(reader.payloadBytes);
+      const from = reader.payloadFrom;
+      let kept = 0;
+      for (; cuts > 0; cuts--) {
+        this.#cuts.next();
+        this.#copy(from + kept, from + this.#cuts.from);
+        kept = this.#cuts.from + this.#cuts.length;
+      }
+      this.#copy(from + kept, from + reader.payloadBytes);
+      this.#records.add(accepted, reader.arrivedUs);
+    } else {
+      for (; cuts > 0; cuts--) this.#cuts.next();
+    }
+    if (this.#deadlineMs === Number.POSITIVE_INFINITY) {
+      this.#deadlineMs = performance.now() + this.#options.syncIntervalMs;
+    }
+  }
+
+  #copy(from: number, to: number): void {
+    if (to <= from) return;
+    this.#raw.set(this.#reader.bytes.subarray(from, to), this.#rawUsed);
+    this.#rawUsed += to - from;
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.#rawUsed + bytes <= this.#raw.length) return;
+    const larger = Buffer.allocUnsafeSlow(this.#rawUsed + bytes);
+    larger.set(this.#raw.subarray(0, this.#rawUsed));
+    this.#raw = larger;
+  }
+
+  #closeFrame(): void {
+    const written = this.#written;
+    const lines = this.#records.lineCount;
+    if (lines > 0) {
+      const writer = this.#segmentFor(written.line + 1);
+      const data = compressFrame(this.#raw.subarray(0, this.#rawUsed));
+      const facts = {
+        firstLine: written.line + 1,
+        lineCount: lines,
+        rawBytes: this.#rawUsed,
+        rawBytesBefore: written.rawBytes,
+        firstArrivalUs: this.#records.firstArrivalUs,
+        lastArrivalUs: this.#records.lastArrivalUs,
+      };
+      const header = encodeFrameHeader(facts, { records: this.#records.bytes }, data);
+      writer.append(header, data);
+      if (written.segmentBytes === 0) written.segmentSinceUs = facts.firstArrivalUs;
+      if (written.oldestUs === 0) written.oldestUs = facts.firstArrivalUs;
+      written.line += lines;
+      written.rawBytes += this.#rawUsed;
+      written.compressedBytes += header.length + data.length;
+      written.segmentBytes = writer.bytes;
+      written.lastArrivedUs = facts.lastArrivalUs;
+      this.#rawUsed = 0;
+      this.#records.reset();
+      if (this.#raw.length > this.#frameRawBytes * 4) {
+        this.#raw = Buffer.allocUnsafeSlow(this.#frameRawBytes * 2);
+      }
+    }
+    written.position = this.#reader.end;
+    written.cuts = this.#cuts.read;
+    this.#deadlineMs = Number.POSITIVE_INFINITY;
+    if (this.#syncAtMs === Number.POSITIVE_INFINITY) {
+      this.#syncAtMs = performance.now() + this.#options.syncIntervalMs;
+    }
+    this.#board.setWritten(written);
+    this.#publish();
+  }
+
+  /** Sets from the board what frees room. */
+  #publish(): void {
+    const { cursors } = this.#reader;
+    this.#cuts.free(this.#written.cuts);
+    Atomics.store(cursors, CURSOR_ARCHIVED, this.#written.position | 0);
+    if (Atomics.load(cursors, FLAG_STALLED) !== 0) this.#mainBell.ring();
+  }
+
+  /** The segment for a frame that begins with this line: the active one, or a new one if that is full or old. */
+  #segmentFor(line: number): SegmentWriter {
+    const written = this.#written;
+    if (this.#writer !== null) {
+      const ageMs = (this.#records.firstArrivalUs - written.segmentSinceUs) / 1000;
+      const full = written.segmentBytes >= this.#options.segmentBytes || ageMs >= this.#options.segmentAgeMs;
+      if (!full || written.segmentBytes === 0) return this.#writer;
+      // The sync stage syncs the active segment only, so the old one is durable before it stops being that.
+      this.#writer.sync();
+      this.#writer.close();
+    }
+    this.#writer = SegmentWriter.create(this.#options.directory, line, this.#files);
+    written.segment = line;
+    written.segmentBytes = 0;
+    written.segments += 1;
+    return this.#writer;
+  }
+
+  /** A waiting client is synced for at once, what was written for nobody in particular when the interval is over. */
+  #askForSync(nowMs: number): void {
+    const { position } = this.#written;
+    if (this.#board.syncWanted >= position) return;
+    const waiting = this.#wantedPosition() > this.#board.syncWanted;
+    if (!waiting && nowMs < this.#syncAtMs && !this.#foldIsDone()) return;
+    this.#syncAtMs = Number.POSITIVE_INFINITY;
+    this.#board.wantSync(position);
+    this.#syncBell.ring();
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Makes what the archive stage has written durable, on a thread of its own, so that the compressor does not wait for the
+ * disk. One fdatasync serves all that wait (group commit): the position is taken before the call, and said after it.
+ */
+
+import { constants } from 'node:fs';
+import { join } from 'node:path';
+import { failureOfSystemError } from '../model/failure.js';
+import { Bell } from '../ring/bell.js';
+import { CURSOR_DURABLE, positionOf, type RingMemory } from '../ring/layout.js';
+import { STAGE_ARCHIVE, STAGE_DONE, STAGE_RUNNING, STAGE_SYNC, Vitals } from '../ring/vitals.js';
+import { type ArchiveFiles, NODE_FILES } from './archive-files.js';
+import { ArchiveBoard } from './board.js';
+import { segmentName } from './segment-name.js';
+
+export interface SyncMemory {
+  readonly ring: RingMemory;
+  readonly vitals: SharedArrayBuffer;
+  readonly board: SharedArrayBuffer;
+  readonly syncBell: SharedArrayBuffer;
+  readonly mainBell: SharedArrayBuffer;
+}
+
+/** Syncs until the archive is done and everything is durable. */
+export function runSync(memory: SyncMemory, directory: string, files: ArchiveFiles = NODE_FILES): void {
+  const board = new ArchiveBoard(memory.board);
+  const vitals = new Vitals(memory.vitals);
+  const bell = new Bell(memory.syncBell);
+  const mainBell = new Bell(memory.mainBell);
+  const cursors = new Int32Array(memory.ring.cursors);
+  let durable = positionOf(Atomics.load(cursors, CURSOR_DURABLE), board.written().position);
+  let syncedLine = board.durableLine;
+  let segment = 0;
+  let fd = -1;
+  vitals.setState(STAGE_SYNC, STAGE_RUNNING);
+  for (;;) {
+    const startedMs = performance.now();
+    if (board.syncWanted > durable) {
+      const written = board.written();
+      if (written.line > syncedLine) {
+        const path = join(directory, segmentName(written.segment));
+        try {
+          if (segment !== written.segment) {
+            if (fd >= 0) files.closeSync(fd);
+            fd = files.openSync(path, constants.O_RDONLY);
+            segment = written.segment;
+          }
+          files.fdatasyncSync(fd);
+        } catch (error) {
+          throw failureOfSystemError(error, 'make durable', path);
+        }
+        syncedLine = written.line;
+        board.setDurable(written.line, performance.now() - startedMs);
+      }
+      durable = written.position;
+      Atomics.store(cursors, CURSOR_DURABLE, durable | 0);
+      mainBell.ring();
+      vitals.addBusyMs(STAGE_SYNC, performance.now() - startedMs);
+    }
+    const archiveIsDone = () => vitals.state(STAGE_ARCHIVE) === STAGE_DONE;
+    if (archiveIsDone() && board.syncWanted <= durable) break;
+    bell.sleep(() => board.syncWanted > durable || archiveIsDone(), Number.POSITIVE_INFINITY);
+  }
+  if (fd >= 0) files.closeSync(fd);
+  vitals.setState(STAGE_SYNC, STAGE_DONE);
+}

@@ -1,0 +1,179 @@
+/**
+ * The command line: what commands there are, what each takes, and what becomes of its failure. A command's own code is
+ * loaded when it runs, so that `tallyd --help` waits for none of it.
+ */
+
+import { Command, CommanderError, Option } from 'commander';
+import type { Config, ConfigInput } from '../config/config.js';
+import { readVersion } from '../config/version.js';
+import { EXIT_BUG, EXIT_DONE, EXIT_USAGE, Failure } from '../model/failure.js';
+import { escapeControls } from './human.js';
+import type { Io } from './io.js';
+
+interface CommonOptions {
+  readonly config?: string;
+  readonly stateDir?: string;
+  readonly runtimeDir?: string;
+  readonly set?: readonly string[];
+}
+
+/** @returns the exit code; whatever is thrown was reported on standard error */
+export async function runProgram(args: readonly string[], io: Io): Promise<number> {
+  let exitCode: number = EXIT_DONE;
+  const program = buildProgram(io, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    // Commander has said what it has to say.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_DONE : EXIT_USAGE;
+    return reportError(error, io);
+  }
+}
+
+/** `CODE: text` for a failure, the stack for a bug. @returns the exit code */
+export function reportError(error: unknown, io: Pick<Io, 'stderr'>): number {
+  if (error instanceof Failure) {
+    io.stderr.write(`${error.code}: ${escapeLines(error.message)}\n`);
+    return error.exitCode;
+  }
+  const stack = error instanceof Error ? (error.stack ?? String(error)) : String(error);
+  const ask = 'This is a bug in tallyd. Please report it, with the lines above and what led to them.';
+  io.stderr.write(`ERR_BUG: ${escapeLines(stack)}\n${ask}\n`);
+  return EXIT_BUG;
+}
+
+function buildProgram(io: Io, done: (exitCode: number) => void): Command {
+  const program = new Command('tallyd')
+    .description(
+      'Takes lifecycle events of workflows and agents, one JSON object a line, and keeps exact account of them.',
+    )
+    .version(`tallyd ${readVersion()}`, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand('help [COMMAND]', 'print help on a command')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      getOutHelpWidth: () => io.stdout.columns || 100,
+      getErrHelpWidth: () => io.stderr.columns || 100,
+      outputError: (text, write) => write(usageError(text)),
+    })
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done; 1 the answer is no; 64 wrong usage; 69 no daemon answers; 70 a bug; 73 another daemon' +
+        '\nholds the folders; 74 input or output failed; 77 not allowed; 78 the configuration is wrong.',
+    );
+
+  /** A command with the options that all have, and its action behind the configuration. */
+  const add = <O>(
+    usage: string,
+    text: string,
+    act: (config: Config, options: O, args: string[]) => Promise<number>,
+    parent = program,
+  ) =>
+    parent
+      .command(usage)
+      .description(text)
+      .option('--config <FILE>', 'configuration file (default: TALLYD_CONFIG, else /etc/tallyd/tallyd.toml)')
+      .option('--state-dir <DIR>', 'folder of the archive, the checkpoints and the rejects')
+      .option('--runtime-dir <DIR>', 'folder of ingest.sock and control.sock')
+      .addOption(
+        repeatable('--set <KEY=VALUE>', 'any option of the configuration, as --set ring.bytes=64MiB'),
+      )
+      .action(async (...given: unknown[]) => {
+        const command = given.at(-1) as Command;
+        const options = command.opts<CommonOptions & O>();
+        const { loadConfig } = await import('../config/config.js');
+        done(await act(loadConfig(configInput(options, io)), options, command.args));
+      });
+  const json = ['--json', 'print JSON'] as const;
+
+  add('run', 'run the daemon, in the foreground', async (config) => {
+    const { run } = await import('./run.js');
+    return run(config);
+  });
+  add<{ json?: boolean }>(
+    'check',
+    'check the configuration, and print the effective one',
+    async (config, options) => {
+      const { check } = await import('./check.js');
+      return check(config, options, io);
+    },
+  ).option(...json);
+  add<{ json?: boolean }>(
+    'send [FILE]',
+    'send a file or standard input of event lines, and wait until they are durable',
+    async (config, options, [file]) => {
+      const { send } = await import('./send.js');
+      return send(config, file, options, io);
+    },
+  ).option(...json);
+  add<{ json?: boolean }>(
+    'status',
+    'how the daemon does; exit 0 only when it is ready',
+    async (config, options) => {
+      const { status } = await import('./status.js');
+      return status(config, options, io);
+    },
+  ).option(...json);
+  add<{ by?: string[]; where?: string[]; limit?: string; json?: boolean }>(
+    'stats [METRIC]',
+    'aggregates of a metric, or the list of metrics',
+    async (config, options, [metric]) => {
+      const { stats } = await import('./stats.js');
+      return stats(config, metric, options, io);
+    },
+  )
+    .addOption(repeatable('--by <LABELS>', 'group by these labels, comma between them; * for all'))
+    .addOption(repeatable('--where <LABEL=VALUE>', 'only samples with this label'))
+    .option('--limit <N>', 'at most so many groups, those with most samples')
+    .option(...json);
+  add<{ run?: string; json?: boolean }>(
+    'show <WORKFLOW>',
+    'one workflow and its tasks',
+    async (config, options, [workflow]) => {
+      const { show } = await import('./show.js');
+      return show(config, workflow!, options, io);
+    },
+  )
+    .option('--run <N>', 'this run of the workflow (default: the last)')
+    .option(...json);
+  const archive = program.command('archive').description('the archive, also when no daemon runs');
+  add<{ json?: boolean }>(
+    'cat',
+    'print every accepted line, in the order of arrival',
+    async ({ stateDir }, options) => {
+      const { runArchiveCat } = await import('./archive.js');
+      return runArchiveCat({ stateDir, stdout: io.stdout, stderr: io.stderr, json: options.json === true });
+    },
+    archive,
+  ).option('--json', 'print {"line":N,"arrived":SECONDS,"event":LINE} for each');
+  return program;
+}
+
+function repeatable(flags: string, text: string): Option {
+  return new Option(flags, `${text}; repeatable`).argParser(
+    (value: string, earlier: string[] | undefined) => [...(earlier ?? []), value],
+  );
+}
+
+function configInput(options: CommonOptions, io: Io): ConfigInput {
+  const { set = [], stateDir, runtimeDir, config } = options;
+  return { flags: { set, stateDir, runtimeDir }, env: io.env, file: config };
+}
+
+/** Commander's words in our form. */
+function usageError(text: string): string {
+  const [what = '', hint = ''] = text
+    .trim()
+    .replace(/^error: /, '')
+    .split('\n');
+  return `ERR_USAGE: ${escapeControls(`${what} ${hint}`.trim())}; see tallyd --help\n`;
+}
+
+function escapeLines(text: string): string {
+  return text.split('\n').map(escapeControls).join('\n');
+}

@@ -1,0 +1,106 @@
+/** `tallyd status`: health, rates, ring and lag, memory, archive, in one screen. */
+
+import type { Config } from '../config/config.js';
+import { EXIT_DONE, EXIT_NO } from '../model/failure.js';
+import { request } from './control-client.js';
+import {
+  counted,
+  escapeControls,
+  escapeControlsInJson,
+  humanBytes,
+  humanCount,
+  humanDuration,
+  humanPercent,
+  humanRate,
+  humanTime,
+  NOTHING,
+} from './human.js';
+import { type Colors, colorsOf, type Io, widthOf } from './io.js';
+import { renderFacts, wrapList } from './table.js';
+
+/** @returns done only where the daemon is ready */
+export async function status(config: Config, options: { json?: boolean }, io: Io): Promise<number> {
+  const { text, body } = await request(config, 'GET', '/v1/status');
+  if (options.json) io.stdout.write(`${escapeControlsInJson(text.trimEnd())}\n`);
+  else io.stdout.write(renderStatus(body, colorsOf(io.stdout, io.env), widthOf(io.stdout)));
+  return body.ready === true ? EXIT_DONE : EXIT_NO;
+}
+
+/** @param reply of `GET /v1/status`; a field that an older daemon does not have shows as `-` */
+// biome-ignore lint/suspicious/noExplicitAny: read as the contract describes it
+function renderStatus(reply: any, colors: Colors, width: number): string {
+  const { ingest = {}, ring = {}, lag = {}, state = {}, archive = {}, memory = {} } = reply;
+  const ready = reply.ready === true ? colors.green('ready') : colors.red('not ready');
+  const version = escapeControls(String(reply.version ?? '?'));
+  const list = (items: readonly string[]) => wrapList(items.map(escapeControls), width - 14);
+  const degraded: unknown[] = reply.degraded ?? [];
+  const facts: [string, string][] = [
+    ['tallyd', `${version}   ${ready}   pid ${reply.pid ?? NOTHING}   up ${humanDuration(reply.uptime)}`],
+  ];
+  if (degraded.length > 0) facts.push(['degraded', colors.yellow(list(degraded.map(String)))]);
+  facts.push(
+    ['', ''],
+    ['ingest', `${counted(ingest.connections, 'connection')}   ${humanRate(ingest.rate_1s)} lines/s`],
+    ['  lines', `${humanCount(ingest.lines)}   ${humanBytes(ingest.bytes)}`],
+    ['  accepted', humanCount(ingest.accepted)],
+    ['  rejected', rejectedText(ingest, list)],
+    ['  dropped', humanCount(ingest.dropped)],
+    ['  in flight', humanCount(ingest.in_flight)],
+    ['ring', ringText(ring)],
+    ['lag', `${counted(lag.events, 'event')}   ${humanDuration(lag.seconds)}`],
+    [
+      'state',
+      `${counted(state.workflows_live, 'live workflow')}   ${humanCount(state.workflows_recent)} recent`,
+    ],
+    ['', `${counted(state.tasks_running, 'running task')}   ${humanCount(state.series)} series`],
+  );
+  const counts = nonZero(state.counts);
+  if (counts.length > 0) facts.push(['  counts', list(counts)]);
+  facts.push(
+    [
+      'archive',
+      `durable to line ${humanCount(archive.durable_seq)}   last sync ${syncText(archive.last_sync_ms)}`,
+    ],
+    ['', archiveText(archive)],
+    ['memory', `${humanBytes(memory.rss_bytes)} resident   ${humanBytes(memory.state_bytes)} state`],
+    ['threads', list((reply.threads ?? []).map(threadText))],
+  );
+  return renderFacts(facts, colors);
+}
+
+// biome-ignore-start lint/suspicious/noExplicitAny: parts of the reply
+function rejectedText(ingest: any, list: (items: readonly string[]) => string): string {
+  const reasons = nonZero(ingest.rejected_by_reason);
+  return reasons.length === 0
+    ? humanCount(ingest.rejected)
+    : `${humanCount(ingest.rejected)}\n${list(reasons)}`;
+}
+
+function ringText(ring: any): string {
+  const share = humanPercent(ring.used_bytes / ring.capacity_bytes);
+  const used = `${humanBytes(ring.used_bytes)} of ${humanBytes(ring.capacity_bytes)} (${share})`;
+  return `${used}   ${counted(ring.stalls, 'stall')}`;
+}
+
+function archiveText(archive: any): string {
+  const ratio = archive.bytes_raw / archive.bytes_compressed;
+  const times = Number.isFinite(ratio) && ratio > 0 ? ` (ratio ${ratio.toFixed(1)})` : '';
+  const oldest = archive.oldest_ts == null ? '' : `   since ${humanTime(archive.oldest_ts)}`;
+  return `${counted(archive.segments, 'segment')}   ${humanBytes(archive.bytes_compressed)}${times}${oldest}`;
+}
+
+function syncText(ms: number | null | undefined): string {
+  return ms == null ? NOTHING : humanDuration(ms / 1000);
+}
+
+function threadText(thread: any): string {
+  const restarts = thread.restarts > 0 ? ` (${counted(thread.restarts, 'restart')})` : '';
+  return `${thread.name} ${humanPercent(thread.utilization)}${restarts}`;
+}
+// biome-ignore-end lint/suspicious/noExplicitAny: parts of the reply
+
+function nonZero(counts: Record<string, number> | null | undefined): string[] {
+  return Object.entries(counts ?? {})
+    .filter(([, value]) => value !== 0)
+    .map(([name, value]) => `${name} ${humanCount(value)}`);
+}

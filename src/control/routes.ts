@@ -1,0 +1,134 @@
+/** The routes of the control socket (contract, section 3): a path and its parameters into an answer. */
+
+import { Problem } from '../query/problem.js';
+import { queryMetrics, queryStats } from '../query/stats.js';
+import type { StatusView } from '../query/status.js';
+import type { Texts } from '../query/texts.js';
+import { queryWorkflow } from '../query/workflow.js';
+import type { Tables } from '../state/tables.js';
+
+export interface Sources {
+  readonly tables: Tables;
+  readonly texts: Texts;
+  readonly status: StatusView;
+  readonly nowSeconds: () => number;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: object;
+}
+
+const LIMIT_DEFAULT = 1000;
+const LIMIT_MAX = 100_000;
+const WORKFLOW_PATH = /^\/v1\/workflows\/([^/]+)$/;
+
+/** @throws Problem */
+export async function route(sources: Sources, method: string, url: URL): Promise<Answer> {
+  const { pathname, searchParams } = url;
+  const answer = match(sources, pathname, searchParams);
+  if (answer === null) throw new Problem(404, 'No such route', `${pathname} is no route of the control socket`);
+  if (method !== 'GET' && method !== 'HEAD') {
+    throw new Problem(405, 'Method not allowed', `${pathname} answers GET, not ${method}`);
+  }
+  return answer();
+}
+
+function match(sources: Sources, path: string, params: URLSearchParams): (() => Answer | Promise<Answer>) | null {
+  switch (path) {
+    case '/healthz':
+      // Whoever can answer this is alive; a stage that cannot be run again ends the process.
+      return () => ({ status: 200, body: { status: 'ok' } });
+    case '/readyz':
+      return () => readiness(sources.status.notReady());
+    case '/v1/status':
+      return () => ({ status: 200, body: sources.status.render() });
+    case '/v1/stats':
+      return () => ({ status: 200, body: stats(sources, params) });
+  }
+  const workflow = WORKFLOW_PATH.exec(path);
+  if (workflow === null) return null;
+  const id = decode(workflow[1]!);
+  return async () => {
+    requireTables(sources);
+    return { status: 200, body: await queryWorkflow(sources.tables, sources.texts, id, runOf(params)) };
+  };
+}
+
+function readiness(reason: string | null): Answer {
+  if (reason === null) return { status: 200, body: { status: 'ready' } };
+  return { status: 503, body: { status: 'not ready', reason } };
+}
+
+/** While the tables are rebuilt they hold a part of the log only, and no answer is better than a wrong one. */
+function requireTables({ status }: Sources): void {
+  const reason = status.notReady();
+  if (reason !== null && reason.startsWith('recovering')) throw new Problem(503, 'Not ready', `${reason}; ask again`);
+}
+
+function stats(sources: Sources, params: URLSearchParams): object {
+  requireTables(sources);
+  for (const name of ['since', 'until']) if (params.get(name)) throw notBuilt(name);
+  const window = params.get('window') ?? 'all';
+  if (window !== 'all') {
+    if (!['1m', '5m', '1h', '1d'].includes(window)) {
+      throw new Problem(400, 'Bad parameter', `window must be all, 1m, 5m, 1h or 1d, is ${JSON.stringify(window)}`);
+    }
+    throw notBuilt(`window=${window}`);
+  }
+  const metric = params.get('metric');
+  if (metric === null || metric === '') return queryMetrics(sources.tables);
+  const by = labelsOf(params.getAll('by'));
+  const query = {
+    metric,
+    by: by.includes('*') ? null : by,
+    where: params.getAll('where').map(conditionOf),
+    limit: limitOf(params.get('limit')),
+  };
+  return queryStats(sources.tables, query, sources.nowSeconds());
+}
+
+function notBuilt(what: string): Problem {
+  return new Problem(501, 'Not built yet', `${what} is not built yet; without it the answer is over all time`);
+}
+
+function labelsOf(values: readonly string[]): string[] {
+  const labels = values.flatMap((value) => value.split(','));
+  return [...new Set(labels.filter((label) => label !== ''))];
+}
+
+function conditionOf(text: string): readonly [string, string] {
+  const at = text.indexOf('=');
+  if (at <= 0) {
+    throw new Problem(400, 'Bad parameter', `where must be LABEL=VALUE, is ${JSON.stringify(text)}`);
+  }
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+function limitOf(text: string | null): number {
+  if (text === null) return LIMIT_DEFAULT;
+  const limit = Number(text);
+  if (!Number.isInteger(limit) || limit < 1 || limit > LIMIT_MAX) {
+    throw new Problem(400, 'Bad parameter', `limit must be 1 to ${LIMIT_MAX}, is ${JSON.stringify(text)}`);
+  }
+  return limit;
+}
+
+function runOf(params: URLSearchParams): number | null {
+  const text = params.get('run');
+  if (text === null) return null;
+  const run = Number(text);
+  if (!Number.isInteger(run) || run < 1) {
+    throw new Problem(400, 'Bad parameter', `run must be a whole number from 1, is ${JSON.stringify(text)}`);
+  }
+  return run;
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+    throw new Problem(400, 'Bad path', `${JSON.stringify(part)} is no percent-encoded UTF-8`);
+  }
+}

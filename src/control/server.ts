@@ -1,0 +1,82 @@
+/** HTTP/1.1 over the control socket: requests to `route`, and its answers and problems (RFC 9457) back as JSON. */
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Problem } from '../query/problem.js';
+import { route, type Sources } from './routes.js';
+
+const SAMPLE_MS = 1000;
+
+export interface ControlServer {
+  close(): Promise<void>;
+}
+
+/** @param onBug told of errors that are no problem of the asker's */
+export async function startControl(
+  sources: Sources,
+  path: string,
+  onBug: (error: unknown) => void,
+): Promise<ControlServer> {
+  const server = createServer((request, response) => {
+    answer(sources, request, response, onBug).catch(onBug);
+  });
+  await listen(server, path);
+  const sampling = setInterval(() => sources.status.sample(), SAMPLE_MS);
+  return {
+    close: () => {
+      clearInterval(sampling);
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+async function answer(
+  sources: Sources,
+  request: IncomingMessage,
+  response: ServerResponse,
+  onBug: (error: unknown) => void,
+): Promise<void> {
+  request.resume();
+  try {
+    const { status, body } = await route(sources, request.method ?? 'GET', urlOf(request.url ?? '/'));
+    send(response, status, 'application/json', body, request.method === 'HEAD');
+  } catch (error) {
+    if (!(error instanceof Problem)) onBug(error);
+    const problem =
+      error instanceof Problem
+        ? error
+        : new Problem(500, 'Internal error', 'the daemon could not answer this; its log says why');
+    const { status, title, message } = problem;
+    const body = { type: 'about:blank', title, status, detail: message };
+    if (status === 405) response.setHeader('Allow', 'GET, HEAD');
+    send(response, status, 'application/problem+json', body, request.method === 'HEAD');
+  }
+}
+
+function urlOf(target: string): URL {
+  try {
+    return new URL(target, 'http://tallyd');
+  } catch {
+    throw new Problem(400, 'Bad request target', `${JSON.stringify(target)} is no path`);
+  }
+}
+
+function send(response: ServerResponse, status: number, type: string, body: object, headOnly: boolean): void {
+  const text = `${JSON.stringify(body)}\n`;
+  response.writeHead(status, {
+    'Content-Type': type,
+    'Content-Length': Buffer.byteLength(text),
+    'Cache-Control': 'no-store',
+  });
+  response.end(headOnly ? undefined : text);
+}

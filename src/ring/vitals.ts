@@ -1,0 +1,78 @@
+/**
+ * What the daemon knows of its threads, in shared memory: one row of 64 bytes a stage, and before them the word that asks all
+ * stages to finish.
+ *
+ *   row: ┌───────┬──────────┬─────────┐
+ *        │ state │ restarts │ busy ms │     state and busy time: the stage itself; restarts: the supervisor (main)
+ *        └───────┴──────────┴─────────┘
+ */
+
+export const STAGE_NAMES = ['ingest', 'fold', 'archive', 'sync', 'control'] as const;
+export const STAGE_INGEST = 0;
+export const STAGE_FOLD = 1;
+export const STAGE_ARCHIVE = 2;
+export const STAGE_SYNC = 3;
+export const STAGE_CONTROL = 4;
+
+export const STAGE_STARTING = 0;
+/** The fold rebuilds the tables out of the log. */
+export const STAGE_RECOVERING = 1;
+export const STAGE_RUNNING = 2;
+export const STAGE_DONE = 3;
+
+const ROW_WORDS = 16;
+const STATE = 0;
+const RESTARTS = 1;
+const BUSY = 1; // in doubles
+
+export function allocateVitals(): SharedArrayBuffer {
+  return new SharedArrayBuffer((STAGE_NAMES.length + 1) * ROW_WORDS * 4);
+}
+
+export class Vitals {
+  readonly #words: Int32Array;
+  readonly #doubles: Float64Array;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#words = new Int32Array(memory);
+    this.#doubles = new Float64Array(memory);
+  }
+
+  /** No more records come: finish what is there, and return. */
+  get stopping(): boolean {
+    return Atomics.load(this.#words, 0) !== 0;
+  }
+
+  stop(): void {
+    Atomics.store(this.#words, 0, 1);
+  }
+
+  state(stage: number): number {
+    return Atomics.load(this.#words, (stage + 1) * ROW_WORDS + STATE);
+  }
+
+  setState(stage: number, state: number): void {
+    Atomics.store(this.#words, (stage + 1) * ROW_WORDS + STATE, state);
+  }
+
+  restarts(stage: number): number {
+    return Atomics.load(this.#words, (stage + 1) * ROW_WORDS + RESTARTS);
+  }
+
+  countRestart(stage: number): void {
+    Atomics.add(this.#words, (stage + 1) * ROW_WORDS + RESTARTS, 1);
+  }
+
+  /** Milliseconds that the stage has worked, not slept. */
+  busyMs(stage: number): number {
+    return this.#doubles[(stage + 1) * (ROW_WORDS / 2) + BUSY]!;
+  }
+
+  addBusyMs(stage: number, ms: number): void {
+    this.#doubles[(stage + 1) * (ROW_WORDS / 2) + BUSY]! += ms;
+  }
+
+  setBusyMs(stage: number, ms: number): void {
+    this.#doubles[(stage + 1) * (ROW_WORDS / 2) + BUSY] = ms;
+  }
+}

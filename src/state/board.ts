@@ -1,0 +1,70 @@
+/**
+ * The numbers of the state that belong to no slot: the last line folded, and the counts of every decision that the
+ * fold made (the contract's `state.counts`). Doubles with one writer, the fold; part of what a checkpoint keeps.
+ */
+
+export const STATE_COUNTS = [
+  'task_restarts',
+  'task_duplicate_ends',
+  'workflow_duplicate_ends',
+  'clock_skew',
+  'workflows_stale',
+  'workflows_evicted',
+  'tasks_evicted',
+  'tasks_untracked',
+  'series_overflowed',
+  'series_expired',
+] as const;
+
+export type StateCount = (typeof STATE_COUNTS)[number];
+
+export const COUNT_TASK_RESTARTS = 0;
+export const COUNT_TASK_DUPLICATE_ENDS = 1;
+export const COUNT_WORKFLOW_DUPLICATE_ENDS = 2;
+export const COUNT_CLOCK_SKEW = 3;
+export const COUNT_WORKFLOWS_STALE = 4;
+export const COUNT_WORKFLOWS_EVICTED = 5;
+export const COUNT_TASKS_EVICTED = 6;
+export const COUNT_TASKS_UNTRACKED = 7;
+export const COUNT_SERIES_OVERFLOWED = 8;
+
+const LINE = 0;
+const ARRIVED = 1;
+const COUNTS = 8;
+
+export class Board {
+  readonly #doubles: Float64Array;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#doubles = new Float64Array(memory);
+  }
+
+  /** Number of the last accepted line that is folded; 0: none. */
+  get line(): number {
+    return this.#doubles[LINE]!;
+  }
+
+  /** Arrival of that line, µs. */
+  get arrivedUs(): number {
+    return this.#doubles[ARRIVED]!;
+  }
+
+  setLine(line: number, arrivedUs: number): void {
+    this.#doubles[LINE] = line;
+    this.#doubles[ARRIVED] = arrivedUs;
+  }
+
+  count(which: number): void {
+    this.#doubles[COUNTS + which]! += 1;
+  }
+
+  counts(): Record<StateCount, number> {
+    return Object.fromEntries(
+      STATE_COUNTS.map((name, i) => [name, this.#doubles[COUNTS + i]!]),
+    ) as Record<StateCount, number>;
+  }
+
+  clear(): void {
+    this.#doubles.fill(0);
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * Base-2 exponential histograms of scale 5 (OpenTelemetry's: 32 buckets an octave, a bucket holds (b^i, b^(i+1)] with
+ * b = 2^(1/32)), exactly mergeable, since a value's bucket depends on the value alone. The value of a bucket is
+ * its geometric middle, which is off by at most 2^(1/64) − 1 = 1.09 %.
+ *
+ * Zero and |x| < 2^-64 share the zero bucket, above 2^64 the last one counts; negative values are mirrored.
+ * Counters lie in blocks of one octave, linked from the cell in the order of their first use:
+ *
+ *   block: ┌──────┬────────┬──────────────────────────┐
+ *          │ next │ octave │ 32 counters (f64)        │   octave: -64…63, +256 for negative values
+ *          └──────┴────────┴──────────────────────────┘   counters are doubles: exact to 2^53, a u32 is full in half an hour
+ */
+
+import { BUCKETS_BYTES } from './layout.js';
+import { SlotTable } from './slot-table.js';
+
+export const BUCKETS_PER_OCTAVE = 32;
+const OCTAVE_MIN = -64;
+const OCTAVE_MAX = 63;
+export const NEGATIVE = 256;
+export const ZERO_BUCKET = 0x7fff_ffff;
+
+const NEXT = 2;
+const OCTAVE = 3;
+const COUNTERS = 2; // in doubles
+
+/** Bounds of the buckets of [1, 2]: 2^(i/32). */
+const BOUNDS = boundsOfOctave();
+/** For the top 8 bits of the fraction, the bucket of the smallest value that begins with them. */
+const FIRST_GUESS = new Int8Array(256);
+for (let i = 0; i < 256; i++) {
+  let bucket = 0;
+  while (bucket < 31 && 1 + i / 256 > BOUNDS[bucket + 1]!) bucket++;
+  FIRST_GUESS[i] = bucket;
+}
+
+/**
+ * 2^(i/32) as products of the correctly rounded 2^(1/2), 2^(1/4), …: the same on every machine and in every version
+ * of Node, which `Math.pow` does not promise, and a bucket's bound must not move between fold and replay.
+ */
+function boundsOfOctave(): Float64Array {
+  const bounds = new Float64Array(BUCKETS_PER_OCTAVE + 1);
+  const roots = [Math.SQRT2];
+  for (let i = 1; i < 5; i++) roots.push(Math.sqrt(roots[i - 1]!));
+  for (let i = 0; i < BUCKETS_PER_OCTAVE; i++) {
+    let bound = 1;
+    for (let bit = 0; bit < 5; bit++) if (i & (1 << bit)) bound *= roots[4 - bit]!;
+    bounds[i] = bound;
+  }
+  bounds[BUCKETS_PER_OCTAVE] = 2;
+  return bounds;
+}
+
+const probe = new Float64Array(1);
+const probeWords = new Int32Array(probe.buffer);
+
+/**
+ * The bucket of a finite value: (octave << 5 | index), the octave shifted by NEGATIVE for negative values, or
+ * ZERO_BUCKET. The octave is the exponent of the double, so there is no logarithm and no rounding in it.
+ */
+export function bucketOf(value: number): number {
+  probe[0] = value;
+  const high = probeWords[1]!;
+  const negative = high < 0 ? NEGATIVE : 0;
+  let octave = ((high >>> 20) & 0x7ff) - 1023;
+  if (octave < OCTAVE_MIN) return ZERO_BUCKET;
+  if (octave > OCTAVE_MAX) return ((OCTAVE_MAX + negative) << 5) | 31;
+  probeWords[1] = (high & 0x000f_ffff) | 0x3ff0_0000;
+  const fraction = probe[0]!;
+  let index = FIRST_GUESS[(high >>> 12) & 0xff]!;
+  while (index < 31 && fraction > BOUNDS[index + 1]!) index++;
+  if (fraction === 1) {
+    // A power of two is the upper bound of the bucket below it.
+    if (octave === OCTAVE_MIN) return ((octave + negative) << 5) | 0;
+    octave--;
+    index = 31;
+  }
+  return ((octave + negative) << 5) | index;
+}
+
+/** The geometric middle of a bucket. */
+export function valueOfBucket(bucket: number): number {
+  if (bucket === ZERO_BUCKET) return 0;
+  let octave = bucket >> 5;
+  const negative = octave > OCTAVE_MAX;
+  if (negative) octave -= NEGATIVE;
+  const index = bucket & 31;
+  const middle = Math.sqrt(BOUNDS[index]! * BOUNDS[index + 1]!) * 2 ** octave;
+  return negative ? -middle : middle;
+}
+
+export class Buckets {
+  readonly #table: SlotTable;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#table = new SlotTable(memory, BUCKETS_BYTES);
+  }
+
+  get used(): number {
+    return this.#table.used;
+  }
+
+  /**
+   * Counts a value in the list that begins at `first`.
+   * @returns the list's first block (a new one where `first` was 0), or -1 if a block is needed and none is left
+   */
+  count(first: number, bucket: number): number {
+    const table = this.#table;
+    const octave = bucket >> 5;
+    let block = first;
+    let last = 0;
+    while (block !== 0) {
+      const at = block * table.slotWords;
+      if (table.words[at + OCTAVE] === octave) {
+        table.doubles[block * table.slotDoubles + COUNTERS + (bucket & 31)]! += 1;
+        return first;
+      }
+      last = block;
+      block = table.words[at + NEXT]!;
+    }
+    const added = table.take();
+    if (added === 0) return -1;
+    const at = added * table.slotWords;
+    table.words[at + OCTAVE] = octave;
+    table.words[at + NEXT] = 0;
+    table.doubles[added * table.slotDoubles + COUNTERS + (bucket & 31)] = 1;
+    if (last === 0) return added;
+    table.words[last * table.slotWords + NEXT] = added;
+    return first;
+  }
+
+  /** For readers: adds the list's counters to `into` (bucket → count). Bounded, whatever the links say meanwhile. */
+  collect(first: number, into: Map<number, number>): void {
+    const table = this.#table;
+    let block = first;
+    for (let steps = 0; block > 0 && block < table.top && steps < 512; steps++) {
+      const at = block * table.slotWords;
+      const base = table.words[at + OCTAVE]! << 5;
+      const counters = block * table.slotDoubles + COUNTERS;
+      for (let i = 0; i < BUCKETS_PER_OCTAVE; i++) {
+        const count = table.doubles[counters + i]!;
+        if (count > 0) into.set(base | i, (into.get(base | i) ?? 0) + count);
+      }
+      block = table.words[at + NEXT]!;
+    }
+  }
+
+  release(first: number): void {
+    let block = first;
+    while (block !== 0) {
+      const next = this.#table.words[block * this.#table.slotWords + NEXT]!;
+      this.#table.give(block);
+      block = next;
+    }
+  }
+
+  clear(): void {
+    this.#table.clear();
+  }
+}

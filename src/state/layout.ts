@@ -1,0 +1,90 @@
+/**
+ * The tables' shared memory. The fold alone writes it; queries read it from another thread, without a lock.
+ *
+ * Everything is a fixed-size slot in a SharedArrayBuffer that is as large as the limits allow. The system hands out its
+ * pages on first touch and slots are taken from the bottom, so a small state costs little. A slot is read under a sequence
+ * lock: its first word is odd while the fold changes it, and another number afterwards.
+ *
+ *   writer: store(seq, odd) · plain writes · store(seq, even)
+ *   reader: load(seq), even? · plain reads · load(seq) the same? else again, a bounded number of times
+ *
+ * What a stale view can do: show the slot as it was before. It never shows half of a change.
+ */
+
+import { GROUP_MEMBERS_MAX, NAME_BYTES_MAX } from '../model/event.js';
+
+export interface StateLimits {
+  readonly maxLiveWorkflows: number;
+  readonly maxRecentWorkflows: number;
+  readonly maxTasksPerWorkflow: number;
+  readonly maxTasks: number;
+  readonly maxSeries: number;
+  readonly namesBytes: number;
+}
+
+export interface TablesMemory {
+  readonly limits: StateLimits;
+  readonly board: SharedArrayBuffer;
+  readonly names: SharedArrayBuffer;
+  readonly namesIndex: SharedArrayBuffer;
+  readonly workflows: SharedArrayBuffer;
+  readonly workflowsIndex: SharedArrayBuffer;
+  readonly tasks: SharedArrayBuffer;
+  readonly tasksIndex: SharedArrayBuffer;
+  readonly cells: SharedArrayBuffer;
+  readonly cellsIndex: SharedArrayBuffer;
+  readonly buckets: SharedArrayBuffer;
+}
+
+/** Cells beyond `max_series`, for the overflow of each metric. */
+export const OVERFLOW_CELLS = 1024;
+export const WORKFLOW_BYTES = 208;
+export const TASK_BYTES = 112;
+export const CELL_BYTES = 152;
+/** A block of 32 counters, one octave of a histogram. */
+export const BUCKETS_BYTES = 272;
+/** Typical cells spread over fewer octaves; one that needs more than are left counts on in its overflow. */
+const OCTAVES_PER_CELL = 32;
+const NAME_BYTES_TYPICAL = 48;
+
+export function powerOfTwoFrom(n: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(n, 64)));
+}
+
+export function workflowSlots(limits: StateLimits): number {
+  return limits.maxLiveWorkflows + limits.maxRecentWorkflows + 2;
+}
+
+export function cellSlots(limits: StateLimits): number {
+  return limits.maxSeries + OVERFLOW_CELLS + 1;
+}
+
+export function bucketBlocks(limits: StateLimits): number {
+  return cellSlots(limits) * OCTAVES_PER_CELL;
+}
+
+function memoryOf(bytes: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(Math.ceil(bytes / 8) * 8);
+}
+
+/** An index has at least twice as many places as entries, of 8 bytes. */
+function indexMemory(entries: number): SharedArrayBuffer {
+  return memoryOf(powerOfTwoFrom(entries * 2) * 8);
+}
+
+export function allocateTables(limits: StateLimits): TablesMemory {
+  const namesBytes = Math.max(limits.namesBytes, 64 * (NAME_BYTES_MAX + GROUP_MEMBERS_MAX));
+  return {
+    limits,
+    board: memoryOf(4096),
+    names: memoryOf(namesBytes),
+    namesIndex: memoryOf(powerOfTwoFrom(namesBytes / NAME_BYTES_TYPICAL) * 4),
+    workflows: memoryOf(workflowSlots(limits) * WORKFLOW_BYTES),
+    workflowsIndex: indexMemory(workflowSlots(limits)),
+    tasks: memoryOf((limits.maxTasks + 2) * TASK_BYTES),
+    tasksIndex: indexMemory(limits.maxTasks + 2),
+    cells: memoryOf(cellSlots(limits) * CELL_BYTES),
+    cellsIndex: indexMemory(cellSlots(limits)),
+    buckets: memoryOf(bucketBlocks(limits) * BUCKETS_BYTES),
+  };
+}

@@ -1,0 +1,90 @@
+/**
+ * Slots of one size in shared memory: taken from a free list, else from the bottom up, so that used memory stays dense.
+ * Slot 0 is the table's head, and as a number means "none".
+ *
+ *   ┌──────────────────────────┬────────┬────────┬───── untouched ─────┐
+ *   │ head: top, free, used, … │ slot 1 │ slot 2 │                     │
+ *   └──────────────────────────┴────────┴────────┴─────────────────────┘
+ *
+ * The first word of a slot is its sequence lock (layout.ts).
+ */
+
+const TOP = 1;
+const FREE = 2;
+const USED = 3;
+/** Words of the head from here on belong to the table that uses the slots. */
+export const HEAD_OWN = 4;
+
+export class SlotTable {
+  readonly words: Int32Array;
+  readonly doubles: Float64Array;
+  readonly slotWords: number;
+  readonly slotDoubles: number;
+  readonly #slots: number;
+
+  constructor(memory: SharedArrayBuffer, slotBytes: number) {
+    this.words = new Int32Array(memory);
+    this.doubles = new Float64Array(memory);
+    this.slotWords = slotBytes / 4;
+    this.slotDoubles = slotBytes / 8;
+    this.#slots = Math.floor(memory.byteLength / slotBytes);
+    if (this.words[TOP] === 0) this.words[TOP] = 1;
+  }
+
+  get used(): number {
+    return this.words[USED]!;
+  }
+
+  /** Slots below this have been used at some time. */
+  get top(): number {
+    return this.words[TOP]!;
+  }
+
+  /** @returns a slot whose words are all 0 but the lock, or 0 if there is none */
+  take(): number {
+    const words = this.words;
+    let slot = words[FREE]!;
+    if (slot !== 0) {
+      const at = slot * this.slotWords;
+      words[FREE] = words[at + 1]!;
+      words[at + 1] = 0;
+    } else {
+      slot = words[TOP]!;
+      if (slot >= this.#slots) return 0;
+      words[TOP] = slot + 1;
+    }
+    words[USED]! += 1;
+    return slot;
+  }
+
+  give(slot: number): void {
+    const at = slot * this.slotWords;
+    this.lock(slot);
+    this.words.fill(0, at + 1, at + this.slotWords);
+    this.words[at + 1] = this.words[FREE]!;
+    this.words[FREE] = slot;
+    this.words[USED]! -= 1;
+    this.unlock(slot);
+  }
+
+  lock(slot: number): void {
+    const at = slot * this.slotWords;
+    Atomics.store(this.words, at, this.words[at]! + 1);
+  }
+
+  unlock(slot: number): void {
+    const at = slot * this.slotWords;
+    Atomics.store(this.words, at, (this.words[at]! + 1) & 0x3fff_ffff);
+  }
+
+  /** For readers: the lock's number, or -1 while the fold changes the slot. */
+  version(slot: number): number {
+    const version = Atomics.load(this.words, slot * this.slotWords);
+    return (version & 1) === 0 ? version : -1;
+  }
+
+  clear(): void {
+    this.words.fill(0, 0, this.top * this.slotWords);
+    this.words[TOP] = 1;
+  }
+}

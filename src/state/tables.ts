@@ -1,0 +1,65 @@
+/** All tables of the state over one set of shared buffers, and the way to read them from another thread. */
+
+import { Board } from './board.js';
+import { Cells } from './cells.js';
+import { Buckets } from './histogram.js';
+import type { TablesMemory } from './layout.js';
+import { Names } from './names.js';
+import { Tasks } from './tasks.js';
+import { Workflows } from './workflows.js';
+
+const READ_TRIES = 1000;
+
+export class Tables {
+  readonly memory: TablesMemory;
+  readonly board: Board;
+  readonly names: Names;
+  readonly workflows: Workflows;
+  readonly tasks: Tasks;
+  readonly cells: Cells;
+  readonly buckets: Buckets;
+
+  constructor(memory: TablesMemory) {
+    this.memory = memory;
+    this.board = new Board(memory.board);
+    this.names = new Names(memory.names, memory.namesIndex);
+    this.workflows = new Workflows(memory.workflows, memory.workflowsIndex, this.names);
+    this.tasks = new Tasks(memory.tasks, memory.tasksIndex, this.names, this.workflows);
+    this.cells = new Cells(memory.cells, memory.cellsIndex, this.names, memory.limits.maxSeries);
+    this.buckets = new Buckets(memory.buckets);
+  }
+
+  /** Bytes of the slots and names that have been touched; what lies above them is untouched, and costs no memory. */
+  usedBytes(): number {
+    const slots = [this.workflows.table, this.tasks.table, this.cells.table];
+    const bytes = slots.reduce((sum, table) => sum + table.top * table.slotWords * 4, 0);
+    return bytes + this.names.heapBytes + this.buckets.used * 272;
+  }
+
+  clear(): void {
+    this.board.clear();
+    this.workflows.clear();
+    this.tasks.clear();
+    this.cells.clear();
+    this.buckets.clear();
+    this.names.clear();
+  }
+}
+
+/**
+ * Reads a slot from a thread that is not the fold's: `read` runs again until no change fell into it.
+ * @returns undefined if the slot changed at every one of the tries
+ */
+export function readSlot<T>(
+  table: { version(slot: number): number },
+  slot: number,
+  read: () => T,
+): T | undefined {
+  for (let tries = 0; tries < READ_TRIES; tries++) {
+    const before = table.version(slot);
+    if (before < 0) continue;
+    const result = read();
+    if (table.version(slot) === before) return result;
+  }
+  return undefined;
+}

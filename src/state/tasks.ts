@@ -1,0 +1,251 @@
+/**
+ * Tasks: one slot for each (workflow, agent, task), found in constant time, and linked in the order of their first event
+ * within their workflow. Those that have ended are linked once more, oldest first, since they are forgotten first.
+ *
+ *   words   0 lock · 1 hash · 2 workflow · 3 agent · 4 kind · 5 id · 6 status · 7 flags · 8 previous · 9 next
+ *           10 older ended · 11 newer ended
+ *   doubles 6 started · 7 ended · 8 duration · 9 tokens · 10 line of the start · 11 line of the end
+ *   head    4, 5 first and last task of no workflow · 6, 7 oldest and newest ended one · 8 held · 9 running, in all
+ *
+ * Times and durations are seconds, NaN where unknown. The id is a block of its own, agent and kind are interned.
+ */
+
+import { HASH_SEED, hashEnd, hashWord } from '../model/hash.js';
+import { STATUS_RUNNING } from '../model/status.js';
+import { TASK_BYTES } from './layout.js';
+import type { Names } from './names.js';
+import { SlotIndex } from './slot-index.js';
+import { HEAD_OWN, SlotTable } from './slot-table.js';
+import {
+  WORKFLOW_ENDED_NEWEST,
+  WORKFLOW_ENDED_OLDEST,
+  WORKFLOW_TASK_FIRST,
+  WORKFLOW_TASK_LAST,
+  WORKFLOW_TASKS_HELD,
+  type Workflows,
+} from './workflows.js';
+
+const HASH = 1;
+export const TASK_WORKFLOW = 2;
+export const TASK_AGENT = 3;
+export const TASK_KIND = 4;
+export const TASK_ID = 5;
+export const TASK_STATUS = 6;
+export const TASK_FLAGS = 7;
+const PREVIOUS = 8;
+export const TASK_NEXT = 9;
+const OLDER_ENDED = 10;
+const NEWER_ENDED = 11;
+
+export const TASK_STARTED = 6;
+export const TASK_ENDED = 7;
+export const TASK_DURATION = 8;
+export const TASK_TOKENS = 9;
+export const TASK_START_LINE = 10;
+export const TASK_END_LINE = 11;
+
+/** `parallel` was said, and its value. */
+export const FLAG_PARALLEL_KNOWN = 1;
+export const FLAG_PARALLEL = 2;
+/** The end brought a duration of its own, or had one by its start. */
+export const FLAG_MEASURED = 4;
+
+const LOOSE_FIRST = HEAD_OWN;
+const LOOSE_LAST = HEAD_OWN + 1;
+const LOOSE_ENDED_OLDEST = HEAD_OWN + 2;
+const LOOSE_ENDED_NEWEST = HEAD_OWN + 3;
+const LOOSE_HELD = HEAD_OWN + 4;
+const RUNNING = HEAD_OWN + 5;
+
+export class Tasks {
+  readonly table: SlotTable;
+  readonly #index: SlotIndex;
+  readonly #names: Names;
+  readonly #workflows: Workflows;
+
+  constructor(memory: SharedArrayBuffer, index: SharedArrayBuffer, names: Names, workflows: Workflows) {
+    this.table = new SlotTable(memory, TASK_BYTES);
+    this.#index = new SlotIndex(index);
+    this.#names = names;
+    this.#workflows = workflows;
+  }
+
+  /** Slots in use. */
+  get used(): number {
+    return this.table.used;
+  }
+
+  /** Tasks whose status is running, of all workflows and of none. */
+  get running(): number {
+    return this.table.words[RUNNING]!;
+  }
+
+  keyHash(workflow: number, agent: number, idHash: number): number {
+    return hashEnd(hashWord(hashWord(HASH_SEED, workflow), agent), idHash);
+  }
+
+  /** @param agent the interned name @returns the slot, or 0 */
+  find(workflow: number, agent: number, source: DataView, offset: number, length: number, hash: number): number {
+    const key = this.keyHash(workflow, agent, hash);
+    const words = this.table.words;
+    for (let place = this.#index.home(key); ; place = this.#index.next(place)) {
+      const slot = this.#index.slotAt(place);
+      if (slot === 0) return 0;
+      if (this.#index.hashAt(place) !== key) continue;
+      const at = slot * this.table.slotWords;
+      if (words[at + TASK_WORKFLOW] !== workflow || words[at + TASK_AGENT] !== agent) continue;
+      if (this.#names.equals(words[at + TASK_ID]!, source, offset, length)) return slot;
+    }
+  }
+
+  /** A new task, running; 0 if slots or names are used up. Takes a reference to `agent`. */
+  create(workflow: number, agent: number, source: DataView, offset: number, length: number, hash: number): number {
+    const id = this.#names.store(source, offset, length, hash);
+    if (id === 0) return 0;
+    const slot = this.table.take();
+    if (slot === 0) {
+      this.#names.release(id, false);
+      return 0;
+    }
+    const key = this.keyHash(workflow, agent, hash);
+    const at = slot * this.table.slotWords;
+    const words = this.table.words;
+    this.table.lock(slot);
+    words[at + HASH] = key;
+    words[at + TASK_WORKFLOW] = workflow;
+    words[at + TASK_AGENT] = agent;
+    words[at + TASK_ID] = id;
+    words[at + TASK_STATUS] = STATUS_RUNNING;
+    words[RUNNING]! += 1;
+    this.table.doubles.fill(
+      Number.NaN,
+      slot * this.table.slotDoubles + TASK_STARTED,
+      slot * this.table.slotDoubles + TASK_START_LINE,
+    );
+    this.#append(slot, workflow);
+    this.table.unlock(slot);
+    this.#names.retain(agent);
+    this.#index.insert(key, slot);
+    return slot;
+  }
+
+  /** Sets the status, and keeps the count of running ones and the order of ended ones. Call inside the slot's lock. */
+  setStatus(slot: number, status: number): void {
+    const words = this.table.words;
+    const at = slot * this.table.slotWords + TASK_STATUS;
+    const before = words[at]!;
+    if (before === status) return;
+    words[at] = status;
+    if (before === STATUS_RUNNING) {
+      words[RUNNING]! -= 1;
+      this.#linkEnded(slot);
+    } else if (status === STATUS_RUNNING) {
+      words[RUNNING]! += 1;
+      this.#unlinkEnded(slot);
+    }
+  }
+
+  /** Of a workflow, or of none with 0. */
+  first(workflow: number): number {
+    if (workflow === 0) return this.table.words[LOOSE_FIRST]!;
+    return this.#workflows.table.words[workflow * this.#workflows.table.slotWords + WORKFLOW_TASK_FIRST]!;
+  }
+
+  next(slot: number): number {
+    return this.table.words[slot * this.table.slotWords + TASK_NEXT]!;
+  }
+
+  held(workflow: number): number {
+    if (workflow === 0) return this.table.words[LOOSE_HELD]!;
+    return this.#workflows.table.words[workflow * this.#workflows.table.slotWords + WORKFLOW_TASKS_HELD]!;
+  }
+
+  /** The task of a workflow that ended first; 0: none has. */
+  oldestEnded(workflow: number): number {
+    if (workflow === 0) return this.table.words[LOOSE_ENDED_OLDEST]!;
+    return this.#workflows.table.words[workflow * this.#workflows.table.slotWords + WORKFLOW_ENDED_OLDEST]!;
+  }
+
+  remove(slot: number): void {
+    const words = this.table.words;
+    const at = slot * this.table.slotWords;
+    const workflow = words[at + TASK_WORKFLOW]!;
+    if (words[at + TASK_STATUS] === STATUS_RUNNING) words[RUNNING]! -= 1;
+    else this.#unlinkEnded(slot);
+    this.#detach(slot, workflow);
+    this.#index.remove(words[at + HASH]!, slot);
+    const id = words[at + TASK_ID]!;
+    const agent = words[at + TASK_AGENT]!;
+    const kind = words[at + TASK_KIND]!;
+    this.table.give(slot);
+    this.#names.release(id, false);
+    this.#names.release(agent, true);
+    this.#names.release(kind, true);
+  }
+
+  clear(): void {
+    this.table.clear();
+    this.#index.clear();
+  }
+
+  #append(slot: number, workflow: number): void {
+    const words = this.table.words;
+    const size = this.table.slotWords;
+    const home = workflow === 0 ? words : this.#workflows.table.words;
+    const base = workflow * this.#workflows.table.slotWords;
+    const firstAt = workflow === 0 ? LOOSE_FIRST : base + WORKFLOW_TASK_FIRST;
+    const lastAt = workflow === 0 ? LOOSE_LAST : base + WORKFLOW_TASK_LAST;
+    const last = home[lastAt]!;
+    words[slot * size + PREVIOUS] = last;
+    if (last !== 0) words[last * size + TASK_NEXT] = slot;
+    else home[firstAt] = slot;
+    home[lastAt] = slot;
+    home[workflow === 0 ? LOOSE_HELD : base + WORKFLOW_TASKS_HELD]! += 1;
+  }
+
+  #detach(slot: number, workflow: number): void {
+    const words = this.table.words;
+    const size = this.table.slotWords;
+    const home = workflow === 0 ? words : this.#workflows.table.words;
+    const base = workflow * this.#workflows.table.slotWords;
+    const previous = words[slot * size + PREVIOUS]!;
+    const next = words[slot * size + TASK_NEXT]!;
+    if (previous !== 0) words[previous * size + TASK_NEXT] = next;
+    else home[workflow === 0 ? LOOSE_FIRST : base + WORKFLOW_TASK_FIRST] = next;
+    if (next !== 0) words[next * size + PREVIOUS] = previous;
+    else home[workflow === 0 ? LOOSE_LAST : base + WORKFLOW_TASK_LAST] = previous;
+    home[workflow === 0 ? LOOSE_HELD : base + WORKFLOW_TASKS_HELD]! -= 1;
+  }
+
+  #linkEnded(slot: number): void {
+    const words = this.table.words;
+    const size = this.table.slotWords;
+    const workflow = words[slot * size + TASK_WORKFLOW]!;
+    const home = workflow === 0 ? words : this.#workflows.table.words;
+    const base = workflow * this.#workflows.table.slotWords;
+    const oldestAt = workflow === 0 ? LOOSE_ENDED_OLDEST : base + WORKFLOW_ENDED_OLDEST;
+    const newestAt = workflow === 0 ? LOOSE_ENDED_NEWEST : base + WORKFLOW_ENDED_NEWEST;
+    const newest = home[newestAt]!;
+    words[slot * size + OLDER_ENDED] = newest;
+    words[slot * size + NEWER_ENDED] = 0;
+    if (newest !== 0) words[newest * size + NEWER_ENDED] = slot;
+    else home[oldestAt] = slot;
+    home[newestAt] = slot;
+  }
+
+  #unlinkEnded(slot: number): void {
+    const words = this.table.words;
+    const size = this.table.slotWords;
+    const workflow = words[slot * size + TASK_WORKFLOW]!;
+    const home = workflow === 0 ? words : this.#workflows.table.words;
+    const base = workflow * this.#workflows.table.slotWords;
+    const oldestAt = workflow === 0 ? LOOSE_ENDED_OLDEST : base + WORKFLOW_ENDED_OLDEST;
+    const newestAt = workflow === 0 ? LOOSE_ENDED_NEWEST : base + WORKFLOW_ENDED_NEWEST;
+    const older = words[slot * size + OLDER_ENDED]!;
+    const newer = words[slot * size + NEWER_ENDED]!;
+    if (older !== 0) words[older * size + NEWER_ENDED] = newer;
+    else home[oldestAt] = newer;
+    if (newer !== 0) words[newer * size + OLDER_ENDED] = older;
+    else home[newestAt] = older;
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * The control thread. Takes the daemon's shared memory, the path to listen on and a port: posts `listening` on it, and
+ * errors that are bugs; returns after `stop` came on it. Unlike the other stages it has an event loop.
+ */
+
+import { once } from 'node:events';
+import type { MessagePort } from 'node:worker_threads';
+import { startControl } from '../src/control/server.js';
+import type { DaemonMemory } from '../src/daemon/memory.js';
+import { StatusView } from '../src/query/status.js';
+import { Texts } from '../src/query/texts.js';
+import { STAGE_CONTROL, STAGE_RUNNING, Vitals } from '../src/ring/vitals.js';
+import { Tables } from '../src/state/tables.js';
+
+export interface ControlTask {
+  readonly memory: DaemonMemory;
+  readonly path: string;
+  readonly directory: string;
+  readonly version: string;
+  readonly startedAtMs: number;
+  readonly port: MessagePort;
+}
+
+export default async function control(task: ControlTask): Promise<void> {
+  const { memory, path, directory, version, startedAtMs, port } = task;
+  const tables = new Tables(memory.tables);
+  const vitals = new Vitals(memory.vitals);
+  const status = new StatusView(memory, tables, version, startedAtMs);
+  const texts = new Texts(memory, directory);
+  const nowSeconds = () => Date.now() / 1000;
+  const onBug = (error: unknown) => port.postMessage(error instanceof Error ? error : new Error(String(error)));
+  const server = await startControl({ tables, texts, status, nowSeconds }, path, onBug);
+  vitals.setState(STAGE_CONTROL, STAGE_RUNNING);
+  port.postMessage('listening');
+  await once(port, 'message');
+  await server.close();
+  port.close();
+}

@@ -11,6 +11,6 @@ export interface ArchiveTask {
   readonly options: ArchiveOptions;
 }
 
-export default function archive({ memory, options }: ArchiveTask): void {
-  runArchive(memory, options);
+export default function archive({ memory, options }: ArchiveTask): Promise<void> {
+  return runArchive(memory, options);
 }

@@ -13,8 +13,8 @@ export interface FoldTask {
   readonly rerun: boolean;
 }
 
-export default function fold({ memory, directory, rerun }: FoldTask): void {
-  runFold(
+export default function fold({ memory, directory, rerun }: FoldTask): Promise<void> {
+  return runFold(
     memory,
     { rebuild: (tables, lastLine) => rebuildTables(tables, directory, memory.archiveBoard, lastLine) },
     rerun,

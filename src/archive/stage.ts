@@ -18,7 +18,6 @@ import {
   CURSOR_WAKE_AT,
   CURSOR_WANTED,
   FLAG_STALLED,
-  KIND_CLOSE,
   positionOf,
   type RingMemory,
 } from '../ring/layout.js';
@@ -28,7 +27,7 @@ import { type ArchiveFiles, NODE_FILES } from './archive-files.js';
 import { ArchiveBoard, type Written } from './board.js';
 import { encodeFrameHeader } from './frame-header.js';
 import { FrameRecords } from './frame-records.js';
-import { compressFrame } from './lz4.js';
+import { compressFrame, freeNativeMemory, nativeMemoryIsHeld } from './lz4.js';
 import { listSegments, segmentName } from './segment-name.js';
 import { SegmentWriter } from './segment-writer.js';
 
@@ -36,7 +35,7 @@ export interface ArchiveMemory {
   readonly ring: RingMemory;
   readonly cuts: CutsMemory;
   readonly vitals: SharedArrayBuffer;
-  readonly board: SharedArrayBuffer;
+  readonly archiveBoard: SharedArrayBuffer;
   readonly archiveBell: SharedArrayBuffer;
   readonly syncBell: SharedArrayBuffer;
   readonly mainBell: SharedArrayBuffer;
@@ -87,7 +86,7 @@ class Archive {
   constructor(memory: ArchiveMemory, options: ArchiveOptions, files: ArchiveFiles) {
     this.#options = options;
     this.#files = files;
-    this.#board = new ArchiveBoard(memory.board);
+    this.#board = new ArchiveBoard(memory.archiveBoard);
     this.#written = this.#board.written();
     this.#reader = new RingReader(memory.ring, CURSOR_FOLDED, this.#written.position);
     this.#cuts = new CutsReader(memory.cuts, this.#written.cuts);
@@ -99,7 +98,7 @@ class Archive {
     this.#raw = Buffer.allocUnsafeSlow(this.#frameRawBytes * 2);
   }
 
-  run(): void {
+  async run(): Promise<void> {
     const written = this.#written;
     this.#records.reset(written.lastArrivedUs);
     this.#removeUnfinishedSegments();
@@ -113,12 +112,16 @@ class Archive {
     for (;;) {
       while (this.#reader.tryNext()) {
         this.#stage();
-        if (this.#rawUsed >= this.#frameRawBytes) this.#closeFrame();
+        if (this.#rawUsed >= this.#frameRawBytes) {
+          this.#closeFrame();
+          if (nativeMemoryIsHeld()) await freeNativeMemory();
+        }
       }
       const nowMs = performance.now();
       if (this.#mustClose(nowMs)) this.#closeFrame();
       this.#askForSync(nowMs);
       if (this.#finished()) break;
+      if (nativeMemoryIsHeld()) await freeNativeMemory();
       this.#vitals.addBusyMs(STAGE_ARCHIVE, performance.now() - busySince);
       this.#sleep();
       busySince = performance.now();
@@ -185,7 +188,6 @@ class Archive {
     const reader = this.#reader;
     const accepted = reader.accepted;
     let cuts = reader.cuts;
-    if (reader.kind === KIND_CLOSE) return;
     if (accepted > 0) {
       this.#makeRoom(reader.payloadBytes);
       const from = reader.payloadFrom;

@@ -16,14 +16,14 @@ import { segmentName } from './segment-name.js';
 export interface SyncMemory {
   readonly ring: RingMemory;
   readonly vitals: SharedArrayBuffer;
-  readonly board: SharedArrayBuffer;
+  readonly archiveBoard: SharedArrayBuffer;
   readonly syncBell: SharedArrayBuffer;
   readonly mainBell: SharedArrayBuffer;
 }
 
 /** Syncs until the archive is done and everything is durable. */
 export function runSync(memory: SyncMemory, directory: string, files: ArchiveFiles = NODE_FILES): void {
-  const board = new ArchiveBoard(memory.board);
+  const board = new ArchiveBoard(memory.archiveBoard);
   const vitals = new Vitals(memory.vitals);
   const bell = new Bell(memory.syncBell);
   const mainBell = new Bell(memory.mainBell);

@@ -12,7 +12,12 @@ const WAIT_MS = 5;
  * Clears the tables and folds the log up to and with `lastLine`. Lines that the archive stage has not written yet are
  * waited for: it was asked to (the fold's `wanted`), and needs nothing of the fold for it.
  */
-export function rebuildTables(tables: Tables, directory: string, boardMemory: SharedArrayBuffer, lastLine: number): void {
+export async function rebuildTables(
+  tables: Tables,
+  directory: string,
+  boardMemory: SharedArrayBuffer,
+  lastLine: number,
+): Promise<void> {
   const board = new ArchiveBoard(boardMemory);
   const idle = new Int32Array(new SharedArrayBuffer(4));
   while (board.written().line < lastLine) Atomics.wait(idle, 0, 0, WAIT_MS);
@@ -20,7 +25,7 @@ export function rebuildTables(tables: Tables, directory: string, boardMemory: Sh
   const replay = new Replay(tables, 0);
   if (lastLine === 0) return;
   const { segment, segmentBytes, lastArrivedUs } = board.written();
-  for (const frame of readFrames(directory, { upTo: { segment, offset: segmentBytes } })) {
+  for await (const frame of readFrames(directory, { upTo: { segment, offset: segmentBytes } })) {
     if (frame.kind !== 'frame' || frame.facts.lineCount === 0) continue;
     replay.skipTo(frame.facts.firstLine - 1);
     replay.attach(frame.raw);

@@ -103,14 +103,16 @@ class Daemon {
     });
     this.#memory = allocateDaemon(config, writtenOf(recovered));
     this.#vitals = new Vitals(this.#memory.vitals);
-    const drops = new RateLimited(log, { clock: () => performance.now() });
+    const drops = new RateLimited({ countMax: 1, intervalMs: 10_000, nowMs: () => performance.now() });
     this.#ingest = new IngestServer(this.#memory, new Ledger(this.#memory.ledger), {
       maxLineBytes: config.ingest.maxLineBytes,
       maxConnections: config.ingest.maxConnections,
       now: createArrivalClock(createWallClock(), recovered.lastArrivalUs),
       shutdownRead,
       onDrop: () =>
-        drops.warn('connections', `refused a connection: ingest.max_connections is ${config.ingest.maxConnections}`),
+        drops.say('connections', (more) => {
+          log.warn(`refused a connection: ingest.max_connections is ${config.ingest.maxConnections}${more}`);
+        }),
     });
     this.#supervisor = new Supervisor(STAGE_THREADS, this.#vitals, log, (stage, error) => {
       log.fatal({ err: error }, `the ${stage} stage dies again and again; giving up`);

@@ -75,14 +75,14 @@ export interface FoldMemory {
 
 export interface FoldParts {
   /** Clears the tables and fills them out of the log, up to and with this line, for which it waits if it is not written yet. */
-  readonly rebuild: (tables: Tables, lastLine: number) => void;
+  readonly rebuild: (tables: Tables, lastLine: number) => Promise<void>;
   /** For tests that make the fold die at a line. */
   readonly createLifecycle?: (tables: Tables, event: DecodedEvent, scratch: Uint8Array) => Lifecycle;
 }
 
 /** Folds until the vitals say stop and no record is left. @param rerun whether a fold before this one died */
-export function runFold(memory: FoldMemory, parts: FoldParts, rerun: boolean): void {
-  new Fold(memory, parts).run(rerun);
+export function runFold(memory: FoldMemory, parts: FoldParts, rerun: boolean): Promise<void> {
+  return new Fold(memory, parts).run(rerun);
 }
 
 const NO_TEXT = new Uint8Array(0);
@@ -136,9 +136,9 @@ class Fold {
     this.#mainBell = new Bell(memory.mainBell);
   }
 
-  run(rerun: boolean): void {
+  async run(rerun: boolean): Promise<void> {
     if (rerun) this.#publishCommit();
-    this.#takeOver(rerun);
+    await this.#takeOver(rerun);
     this.#vitals.setState(STAGE_FOLD, STAGE_RUNNING);
     let busySince = performance.now();
     for (;;) {
@@ -157,7 +157,7 @@ class Fold {
    * which the ledger needs, and not applied. Died inside a line's changes, or while it rebuilt: the tables are
    * rebuilt out of the log, and then the lines of the record before that are applied again.
    */
-  #takeOver(rerun: boolean): void {
+  async #takeOver(rerun: boolean): Promise<void> {
     const progress = this.#progress;
     const offset = progress.offset;
     const rebuild = !progress.tablesValid || progress.changing;
@@ -170,7 +170,7 @@ class Fold {
       progress.setTablesValid(false);
       const line = this.#commit[COMMIT_LINE]!;
       this.#want(this.#commit[COMMIT_POSITION]!);
-      this.#parts.rebuild(this.#tables, line);
+      await this.#parts.rebuild(this.#tables, line);
       assert.equal(this.#tables.board.line, line, 'the log and the fold differ on the number of the last line');
     }
     if (offset > 0) {

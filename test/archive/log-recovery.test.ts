@@ -110,6 +110,53 @@ test('a last segment without a whole frame that is no torn write is set aside, n
   expect(recoverLog(directory).cuts).toEqual([]);
 });
 
+test('a last segment whose only frame is there to its last byte, but changed, is set aside', () => {
+  const directory = temporaryDirectory();
+  const { bytes } = new LogBuilder().frame(eventLines(3));
+  bytes[bytes.length - 20]! ^= 1;
+  const path = join(directory, segmentName(1));
+  writeFileSync(path, bytes);
+  expect(recoverLog(directory).cuts).toMatchObject([{ path, bytes: bytes.length, done: 'aside' }]);
+  expect(readdirSync(directory)).toEqual([`${segmentName(1)}.unreadable`]);
+});
+
+test('what recovery does is durable when it returns', () => {
+  const calls: string[] = [];
+  const note = <Name extends 'ftruncateSync' | 'fsyncSync' | 'unlinkSync' | 'renameSync'>(name: Name) => {
+    const call = NODE_FILES[name] as (...args: unknown[]) => void;
+    return (...args: unknown[]) => {
+      calls.push(name);
+      call(...args);
+    };
+  };
+  const files = {
+    ...NODE_FILES,
+    ftruncateSync: note('ftruncateSync'),
+    fsyncSync: note('fsyncSync'),
+    unlinkSync: note('unlinkSync'),
+    renameSync: note('renameSync'),
+  } as typeof NODE_FILES;
+  const callsFor = (act: (directory: string) => void) => {
+    const directory = temporaryDirectory();
+    act(directory);
+    calls.length = 0;
+    recoverLog(directory, files);
+    return [...calls];
+  };
+  const [first] = twoSegments();
+  const last = (directory: string) => join(directory, segmentName(6));
+  expect(callsFor((directory) => writeSegment(directory, first, Buffer.alloc(9)))).toEqual([
+    'ftruncateSync',
+    'fsyncSync',
+  ]);
+  expect(callsFor((directory) => writeFileSync(last(directory), ''))).toEqual(['unlinkSync', 'fsyncSync']);
+  expect(callsFor((directory) => writeFileSync(last(directory), 'x'))).toEqual(['renameSync', 'fsyncSync']);
+  // Three folders are new: each is synced in the one around it.
+  calls.length = 0;
+  recoverLog(join(temporaryDirectory(), 'a', 'b', 'archive'), files);
+  expect(calls).toEqual(['fsyncSync', 'fsyncSync', 'fsyncSync']);
+});
+
 test('an only segment without a whole frame leaves an empty log', () => {
   const directory = temporaryDirectory();
   writeFileSync(join(directory, segmentName(100)), '');

@@ -107,6 +107,18 @@ test('with bytes missing, added or overwritten anywhere every frame that they le
   );
 });
 
+test('the next header is found wherever it stands, also across the border of what a search reads at once', async () => {
+  const directory = temporaryDirectory();
+  const searchBytes = 256 * 1024;
+  const noise = Buffer.alloc(searchBytes + 20, 'noise');
+  for (let bytes = searchBytes - 30; bytes <= searchBytes + 20; bytes++) {
+    writeFileSync(join(directory, segmentName(1)), Buffer.concat([noise.subarray(0, bytes), SEGMENT]));
+    const read = await readLog(directory);
+    expect(read.text).toBe(textOf(FRAMES));
+    expect(read.flaws).toMatchObject([{ kind: 'damage', offset: 0, bytes }]);
+  }
+});
+
 test('a header planted in lines or in the id of a client is never taken for a frame', async () => {
   const directory = temporaryDirectory();
   const planted = new LogBuilder(1000).frame(['{"planted":true}']);

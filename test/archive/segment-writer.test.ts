@@ -26,6 +26,27 @@ test('appended frames stand one after the other, and read back', async () => {
   expect((await readLog(directory)).text).toBe(frames.map(({ text }) => text).join(''));
 });
 
+test('the name of a new segment is durable before anything is written to it', () => {
+  const directory = temporaryDirectory();
+  const calls: string[] = [];
+  const files: ArchiveFiles = {
+    ...nodeFs,
+    fsyncSync: (fd) => {
+      calls.push(nodeFs.fstatSync(fd).isDirectory() ? 'sync folder' : 'sync file');
+      nodeFs.fsyncSync(fd);
+    },
+    writevSync: (fd, buffers, position) => {
+      calls.push('write');
+      return nodeFs.writevSync(fd, buffers, position ?? undefined);
+    },
+  };
+  const [frame] = threeFrames();
+  const writer = SegmentWriter.create(directory, 1, files);
+  writer.append(frame!.header, frame!.data);
+  writer.close();
+  expect(calls).toEqual(['sync folder', 'write']);
+});
+
 test('a segment that exists is not created again', () => {
   const directory = temporaryDirectory();
   SegmentWriter.create(directory, 7).close();

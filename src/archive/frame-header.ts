@@ -39,12 +39,12 @@ import { flawOfRecords } from './frame-records.js';
 import { LZ4_EXPANSION_MAX } from './lz4.js';
 
 export const ARCHIVE_FORMAT = 1;
-export const SKIPPABLE_MAGIC = 0x184d2a54;
+const SKIPPABLE_MAGIC = 0x184d2a54;
 export const OWN_MAGIC = Buffer.from('tallyd\xff\0\0\0\0\0', 'latin1');
 export const OWN_MAGIC_OFFSET = 8;
 export const HEAD_BYTES = 80;
 /** What every format has, and what tells how long its head is. */
-export const COMMON_HEAD_BYTES = 28;
+const COMMON_HEAD_BYTES = 28;
 
 const AT_BYTES_AFTER = 4;
 const AT_FORMAT = 20;

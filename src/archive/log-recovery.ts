@@ -12,7 +12,7 @@ import { type FlawedStretch, type FramePlace, SegmentReader } from './segment-re
 
 const DIRECTORY_MODE = 0o750;
 /** Appended to the name of a segment that holds no whole frame, and more than the start of one. */
-export const UNREADABLE_SUFFIX = '.unreadable';
+const UNREADABLE_SUFFIX = '.unreadable';
 
 /** What recovery took off the end of the log. */
 export interface LogCut {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { failureOfSystemError } from '../model/failure.js';
 import { type ArchiveFiles, NODE_FILES } from './archive-files.js';
 
-export const SEGMENT_SUFFIX = '.ndjson.lz4';
+const SEGMENT_SUFFIX = '.ndjson.lz4';
 const SEGMENT_NAME = /^(\d{20})\.ndjson\.lz4$/;
 
 export interface Segment {

@@ -59,8 +59,8 @@ export function runArchive(
   memory: ArchiveMemory,
   options: ArchiveOptions,
   files: ArchiveFiles = NODE_FILES,
-): void {
-  new Archive(memory, options, files).run();
+): Promise<void> {
+  return new Archive(memory, options, files).run();
 }
 
 class Archive {

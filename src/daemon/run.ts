@@ -91,6 +91,7 @@ class Daemon {
   readonly #supervisor: Supervisor;
   readonly #startedAtMs = Date.now();
   #controlPort: MessagePort | null = null;
+  #control: Promise<void> = Promise.resolve();
   #end!: (code: number) => void;
   #stopping = false;
 
@@ -174,7 +175,7 @@ class Daemon {
         };
         return { data, transfer: [port2] };
       };
-      void this.#supervisor.run({ row: STAGE_CONTROL, name: 'control', file: workerFile('control'), task });
+      this.#control = this.#supervisor.run({ row: STAGE_CONTROL, name: 'control', file: workerFile('control'), task });
     });
   }
 
@@ -208,8 +209,9 @@ class Daemon {
     this.#vitals.stop();
     new Bell(this.#memory.foldBell).ring();
     await stages;
-    await this.#ingest.close();
+    this.#ingest.close();
     this.#controlPort?.postMessage('stop');
+    await this.#control;
     removeIfThere(this.#paths.control);
     await this.#supervisor.close();
     const { accepted, rejected } = new Ledger(this.#memory.ledger).totals();

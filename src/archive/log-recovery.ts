@@ -15,7 +15,7 @@ const DIRECTORY_MODE = 0o750;
 const UNREADABLE_SUFFIX = '.unreadable';
 
 /** What recovery took off the end of the log. */
-export interface LogCut {
+interface LogCut {
   readonly path: string;
   readonly offset: number;
   readonly bytes: number;

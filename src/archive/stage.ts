@@ -7,6 +7,7 @@
  * behind that is cut off first.
  */
 
+import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { Bell } from '../ring/bell.js';
 import { type CutsMemory, CutsReader } from '../ring/cuts.js';
@@ -101,7 +102,7 @@ class Archive {
   async run(): Promise<void> {
     const written = this.#written;
     this.#records.reset(written.lastArrivedUs);
-    this.#removeUnfinishedSegments();
+    this.#removeUnfinishedSegment();
     if (written.segment > 0) {
       const path = join(this.#options.directory, segmentName(written.segment));
       this.#writer = SegmentWriter.open(path, written.segmentBytes, this.#files);
@@ -131,11 +132,13 @@ class Archive {
     this.#syncBell.ring();
   }
 
-  /** A stage that died between creating a segment and its first frame has left a file that nothing refers to. */
-  #removeUnfinishedSegments(): void {
-    for (const { firstLine, path } of listSegments(this.#options.directory, this.#files)) {
-      if (firstLine > this.#written.line) this.#files.unlinkSync(path);
-    }
+  /** A stage that died between creating a segment and saying its first frame has left a file that nothing refers to. */
+  #removeUnfinishedSegment(): void {
+    const { line, segment } = this.#written;
+    const last = listSegments(this.#options.directory, this.#files).at(-1);
+    if (last === undefined || last.firstLine === segment) return;
+    assert.equal(last.firstLine, line + 1, `segment ${last.path} is not of this log`);
+    this.#files.unlinkSync(last.path);
   }
 
   #hasStaged(): boolean {

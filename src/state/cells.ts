@@ -122,6 +122,8 @@ export class Cells {
   }
 
   clear(): void {
+    // Untouched memory stays so: zeros written over it would make it resident.
+    if (this.table.top === 1) return;
     this.table.clear();
     this.#index.clear();
   }

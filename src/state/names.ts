@@ -48,6 +48,7 @@ export class Names {
   }
 
   clear(): void {
+    if (this.#words[TOP] === HEAD_BYTES / 4) return; // nothing stored yet: untouched memory stays so
     this.#words.fill(0, 0, this.#words[TOP]);
     this.#index.fill(0);
     this.#words[TOP] = HEAD_BYTES / 4;

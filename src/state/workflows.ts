@@ -164,6 +164,8 @@ export class Workflows {
   }
 
   clear(): void {
+    // Untouched memory stays so: zeros written over it would make it resident.
+    if (this.table.top === 1) return;
     this.table.clear();
     this.#index.clear();
   }

@@ -13,7 +13,7 @@ const NAME_MAX = 'n'.repeat(256);
 const TASK = '"type":"task.end","task":"t","agent":"a","status":"completed"';
 
 /** The decoder's answer, which must be the model's too. */
-function answer(line: string | Uint8Array): Judgement {
+function answer(line: string | Buffer): Judgement {
   const found = decodeText(decoder, line);
   expect(judge(typeof line === 'string' ? Buffer.from(line) : line)).toEqual(found);
   return found;
@@ -25,7 +25,7 @@ function accepted(line: string): ModelEvent {
   return found.event;
 }
 
-function refusalOf(line: string | Uint8Array): RefusalReason | undefined {
+function refusalOf(line: string | Buffer): RefusalReason | undefined {
   const found = answer(line);
   return found.is === 'refused' ? found.reasons[0] : undefined;
 }

@@ -103,13 +103,13 @@ const STATUSES: Partial<Record<EventType, string[]>> = {
   'task.end': ['completed', 'failed', 'timeout', 'cancelled'],
 };
 
-export function judge(line: Uint8Array): Judgement {
+export function judge(line: Buffer): Judgement {
   let at = 0;
   while (line[at] === 0x20 || line[at] === 0x09 || line[at] === 0x0d) at++;
   if (at === line.length) return { is: 'empty' };
   if (line[at] !== 0x7b) return refused('unsupported');
   if (!isUtf8(line)) return refused('invalid_utf8');
-  const text = Buffer.from(line.buffer, line.byteOffset, line.length).toString();
+  const text = line.toString();
   const isTooDeep = (text.match(/[[{]/g)?.length ?? 0) > 64 && depthOf(text) > 64;
   let object: Record<string, unknown>;
   try {
@@ -256,24 +256,24 @@ function depthOf(text: string): number {
 /** The text with `\ufffd` for each `\u` escape of a surrogate that has no partner. */
 function wellFormed(text: string): string {
   if (!/\\u[dD]/.test(text)) return text;
-  let out = '';
-  let i = 0;
   const unitAt = (at: number) =>
     /^\\u[0-9a-fA-F]{4}$/.test(text.slice(at, at + 6)) ? Number.parseInt(text.slice(at + 2, at + 6), 16) : -1;
-  while (i < text.length) {
+  let out = '';
+  let copied = 0;
+  for (let i = text.indexOf('\\'); i >= 0; ) {
     const unit = unitAt(i);
-    const next = unitAt(i + 6);
-    if (text[i] !== '\\') out += text[i++];
-    else if (unit < 0xd800 || unit > 0xdfff) {
-      out += text.slice(i, i + 2);
-      i += 2;
-    } else if (unit < 0xdc00 && next >= 0xdc00 && next <= 0xdfff) {
-      out += text.slice(i, i + 12);
-      i += 12;
-    } else {
-      out += '\\ufffd';
-      i += 6;
+    let length = 2;
+    if (unit >= 0xd800 && unit <= 0xdfff) {
+      const next = unit < 0xdc00 ? unitAt(i + 6) : -1;
+      const isPair = next >= 0xdc00 && next <= 0xdfff;
+      if (!isPair) {
+        out += `${text.slice(copied, i)}\\ufffd`;
+        copied = i + 6;
+      }
+      length = isPair ? 12 : 6;
     }
+    i = text.indexOf('\\', i + length);
   }
+  out += text.slice(copied);
   return out;
 }

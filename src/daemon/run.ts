@@ -1,11 +1,13 @@
 /** `tallyd run`: joins the stages, starts and supervises them, and ends them in the order of the data's path. */
 
 import { mkdirSync, unlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { homedir } from 'node:os';
+import { basename, join, relative } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Written } from '../archive/board.js';
 import { type RecoveredLog, recoverLog } from '../archive/log-recovery.js';
 import type { Config } from '../config/config.js';
+import { foldersOf } from '../config/folders.js';
 import { readVersion } from '../config/version.js';
 import { IngestServer } from '../ingest/server.js';
 import { createArrivalClock, createWallClock } from '../model/clock.js';
@@ -134,11 +136,15 @@ class Daemon {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => this.#onSignal(signal, stages));
     }
+    this.#ignoreOtherSignals();
     const { ingest, control } = this.#paths;
     this.#log.info(
       { ingest, control, state: this.#config.stateDir, pid: process.pid },
-      `listening; next: tallyd status${flagsOf(this.#config)}`,
+      `listening; next, in another shell: ${commandLine(this.#config, 'status')}`,
     );
+    if (this.#config.control.listen !== null) {
+      this.#log.warn('control.listen is not built yet: only the control socket answers');
+    }
   }
 
   #runStages(): Promise<void[]> {
@@ -184,6 +190,14 @@ class Daemon {
     setInterval(() => {
       this.#vitals.setBusyMs(STAGE_INGEST, performance.eventLoopUtilization().active);
     }, VITALS_MS).unref();
+  }
+
+  /** What would end a daemon by default, or open a debugger (SIGUSR1), does not. */
+  #ignoreOtherSignals(): void {
+    process.on('SIGUSR1', () => {});
+    for (const signal of ['SIGHUP', 'SIGUSR2'] as const) {
+      process.on(signal, () => this.#log.warn({ signal }, 'this signal has no effect yet'));
+    }
   }
 
   #onSignal(signal: 'SIGTERM' | 'SIGINT', stages: Promise<unknown>): void {
@@ -248,7 +262,13 @@ function removeIfThere(path: string): void {
   }
 }
 
-/** What a command line needs to find this daemon, where its folders are not the defaults. */
-function flagsOf({ runtimeDir }: Config): string {
-  return ` --runtime-dir ${runtimeDir}`;
+/** How to call this program again with a subcommand, so that it finds this daemon. */
+function commandLine({ stateDir, runtimeDir }: Config, subcommand: string): string {
+  const script = process.argv[1] ?? 'tallyd';
+  const program = basename(script) === 'tallyd' ? 'tallyd' : `node ${relative(process.cwd(), script)}`;
+  const host = { uid: process.getuid?.() ?? -1, homeDir: homedir() };
+  const usual = foldersOf({}, process.env, host);
+  const runtimeFlag = usual.runtimeDir === runtimeDir ? '' : ` --runtime-dir ${runtimeDir}`;
+  const stateFlag = usual.stateDir === stateDir ? '' : ` --state-dir ${stateDir}`;
+  return `${program} ${subcommand}${runtimeFlag}${stateFlag}`;
 }

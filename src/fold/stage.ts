@@ -114,6 +114,10 @@ class Fold {
   #accepted = 0;
   #rejected = 0;
   #uncounted = 0;
+  /** Whether a client waits for the record to be durable. */
+  #wantDurable = false;
+  /** The position that was last wanted. */
+  #wanted = 0;
 
   constructor(memory: FoldMemory, parts: FoldParts) {
     this.#parts = parts;
@@ -254,6 +258,7 @@ class Fold {
     }
     this.#uncounted++;
     this.#cut(offset, length, CUT_SILENT);
+    if (code === CONTROL_SYNC) this.#wantDurable = true;
     if (mode !== MODE_FOLD || code === LINE_EMPTY) return;
     if (code === CONTROL_SYNC) this.#postSync(offset);
     else if (code === CONTROL_MALFORMED) this.#postError(this.#decoder.event.controlReason, offset);
@@ -282,7 +287,6 @@ class Fold {
     const bytes = scratch ? this.#decoder.scratch : this.#reader.bytes;
     const from = event.idOffset & ~SCRATCH_OFFSET;
     this.#post(MAIL_SYNC, offset, kind, bytes.subarray(from, from + event.idLength));
-    this.#want(this.#reader.end);
   }
 
   #postError(reason: string, offset: number): void {
@@ -311,8 +315,10 @@ class Fold {
     this.#mainBell.ring();
   }
 
-  /** Asks the archive to write and sync everything up to this position without delay. */
+  /** Asks the archive to write and sync everything up to this position, which is folded, without delay. */
   #want(position: number): void {
+    if (position <= this.#wanted) return;
+    this.#wanted = position;
     Atomics.store(this.#reader.cursors, CURSOR_WANTED, position | 0);
     this.#archiveBell.ring();
   }
@@ -345,6 +351,9 @@ class Fold {
     this.#progress.commit(commit);
     this.#progress.setWorking(false);
     this.#publishCommit();
+    if (!this.#wantDurable) return;
+    this.#wantDurable = false;
+    this.#want(commit[COMMIT_POSITION]!);
   }
 
   /** Sets from the last commit what others read. */

@@ -23,11 +23,15 @@ import {
 } from '../ring/mailbox.js';
 import { RingWriter } from '../ring/writer.js';
 import { type ConnectionHost, LineCollector } from './connection.js';
+import { Outbox } from './outbox.js';
 
 const SCRATCH_BYTES = 256 * 1024;
 /** Room for what one read can publish beside its own bytes and the carry. */
 const SPARE_BYTES = 4096;
 export const LISTEN_BACKLOG = 4096;
+/** A client with this much of answers that it does not read is not read from either. */
+const UNREAD_BYTES_MAX = 1024 * 1024;
+const FLUSH_MS = 5;
 
 export interface IngestMemory {
   readonly ring: RingMemory;
@@ -53,6 +57,9 @@ interface Connection {
   readonly lines: LineCollector;
   readonly slot: number;
   readonly generation: number;
+  readonly outbox: Outbox;
+  /** Not read from, as it does not read its answers. */
+  muted: boolean;
   unanswered: number;
   /** Behind its close record in the ring; Infinity while it is open. */
   closedAt: number;
@@ -91,6 +98,9 @@ export class IngestServer {
   /** Connections that are over, but found no room for their last record. */
   readonly #ending: { connection: Connection; keepTail: boolean }[] = [];
   readonly #answers: Answer[] = [];
+  /** Connections with answers that found no room, and the timer that tries again. */
+  readonly #unread = new Set<Connection>();
+  #flushing: NodeJS.Timeout | null = null;
   readonly #generations: Int32Array;
   #stalled = false;
   #draining = false;
@@ -174,11 +184,11 @@ export class IngestServer {
     });
   }
 
-  /** Answers what is durable by now, and ends the connections. */
+  /** Answers what is durable by now. */
   close(): void {
     this.#mailbox.takeAll((mail) => this.#takeMail(mail));
     this.#answerDurable();
-    for (const { socket } of this.#answers.map((answer) => answer.connection)) socket.destroy();
+    clearInterval(this.#flushing ?? undefined);
   }
 
   /** Published, but not yet folded: nothing is left when the fold has passed this. */
@@ -206,6 +216,8 @@ export class IngestServer {
       lines,
       slot,
       generation,
+      outbox: new Outbox(() => (connection.gone ? -1 : descriptorOf(socket))),
+      muted: false,
       unanswered: 0,
       closedAt: Number.POSITIVE_INFINITY,
       gone: false,
@@ -265,7 +277,7 @@ export class IngestServer {
     Atomics.store(this.#cursors, FLAG_STALLED, 0);
     for (const { connection, keepTail } of this.#ending.splice(0)) this.#over(connection, keepTail);
     if (this.#stalled) return;
-    for (const { socket } of this.#open.values()) socket.resume();
+    for (const { socket, muted } of this.#open.values()) if (!muted) socket.resume();
   }
 
   /** The client has closed its side, or is gone. */
@@ -289,18 +301,24 @@ export class IngestServer {
   #release(connection: Connection): void {
     this.#ledger.setState(connection.slot, CONNECTION_FREE);
     this.#freeSlots.push(connection.slot);
-    if (connection.unanswered === 0) connection.socket.end();
+    this.#endIfAnswered(connection);
+  }
+
+  #endIfAnswered(connection: Connection): void {
+    if (connection.closedAt === Number.POSITIVE_INFINITY) return;
+    if (connection.unanswered === 0 && connection.outbox.pendingBytes === 0) connection.socket.end();
   }
 
   #endReading(connection: Connection): void {
-    const handle = (connection.socket as unknown as { _handle?: Handle | null })._handle;
     const { shutdownRead } = this.#options;
-    if (shutdownRead === null || handle === undefined || handle === null || handle.fd < 0) {
+    const fd = descriptorOf(connection.socket);
+    if (shutdownRead === null || fd < 0) {
       // Without it the client may go on writing: what has come so far is in, and then the connection ends.
       setImmediate(() => connection.socket.destroy());
       return;
     }
-    shutdownRead(handle.fd);
+    shutdownRead(fd);
+    connection.muted = false;
     if (!this.#stalled) connection.socket.resume();
   }
 
@@ -311,7 +329,7 @@ export class IngestServer {
       this.#open.get(mail.connection) ?? this.#closing.find((one) => one.slot === mail.connection);
     if (connection === undefined || connection.generation !== mail.generation || connection.gone) return;
     if (mail.kind === MAIL_ERROR) {
-      connection.socket.write(`${JSON.stringify({ type: 'error', reason: mail.text })}\n`);
+      this.#send(connection, `${JSON.stringify({ type: 'error', reason: mail.text })}\n`);
       return;
     }
     const id =
@@ -333,9 +351,40 @@ export class IngestServer {
       answered++;
       connection.unanswered--;
       if (connection.gone) continue;
-      connection.socket.write(text);
-      if (connection.closedAt !== Number.POSITIVE_INFINITY && connection.unanswered === 0) connection.socket.end();
+      this.#send(connection, text);
+      this.#endIfAnswered(connection);
     }
     this.#answers.splice(0, answered);
   }
+
+  #send(connection: Connection, text: string): void {
+    connection.outbox.send(text);
+    if (connection.outbox.pendingBytes === 0) return;
+    this.#unread.add(connection);
+    this.#flushing ??= setInterval(() => this.#flush(), FLUSH_MS);
+    if (connection.outbox.pendingBytes < UNREAD_BYTES_MAX || connection.muted || this.#draining) return;
+    connection.muted = true;
+    connection.socket.pause();
+  }
+
+  #flush(): void {
+    for (const connection of this.#unread) {
+      connection.outbox.flush();
+      if (connection.outbox.pendingBytes > UNREAD_BYTES_MAX / 2) continue;
+      if (connection.muted) {
+        connection.muted = false;
+        if (!this.#stalled) connection.socket.resume();
+      }
+      if (connection.outbox.pendingBytes > 0) continue;
+      this.#unread.delete(connection);
+      this.#endIfAnswered(connection);
+    }
+    if (this.#unread.size > 0) return;
+    clearInterval(this.#flushing ?? undefined);
+    this.#flushing = null;
+  }
+}
+
+function descriptorOf(socket: net.Socket): number {
+  return (socket as unknown as { _handle?: Handle | null })._handle?.fd ?? -1;
 }

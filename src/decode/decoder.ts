@@ -8,6 +8,10 @@
  * Which reason, where several fit: `unsupported` (the first byte is no `{`), then `invalid_utf8` (any byte of the line is
  * not UTF-8), then the first of `invalid_json` and `too_deep` from the left; then the type missing or of the wrong
  * type; then any known field `wrong_type`, any `out_of_range`, any `missing_field`, wherever they stand.
+ *
+ * Measured (task.start and task.end, 140 bytes, six or seven fields, numbers of up to 17 digits; one core of two noisy ones, Node
+ * 20.20): 3.2 M lines/s as the median while others work on the machine, 5.6 M at best; samples with two tags 2.5 to 3.7 M.
+ * Shared and plain memory give the same.
  */
 import assert from 'node:assert';
 import * as events from '../model/event.js';
@@ -28,7 +32,7 @@ import { isUtf8 } from './utf8.js';
 import * as verdicts from './verdict.js';
 
 // Copies, because a binding that is imported is read from its cell at every use, and one of this module is a constant to
-// the optimizer: 2.9 against 4.1 M lines/s. The other files of the hot path do the same.
+// the optimizer: 3.2 against 2.3 M lines/s in the same run. The other files of the hot path do the same.
 const {
   CONTROL_HELLO,
   CONTROL_MALFORMED,
@@ -137,7 +141,7 @@ const CLIENT_FIRST_MAX = 2 ** 53;
 
 export class Decoder {
   readonly event = new DecodedEvent();
-  /** Index of the `\n` that ended the last line; by `decodeNext` only. */
+  /** Index of the `\n` that ended the last line; after `decode`, its `end`. */
   lineEnd = 0;
 
   readonly #scanner = new JsonScanner();

@@ -1,7 +1,8 @@
 /**
  * The end of a line, four bytes a step: the smallest hit of the carry trick is exact (a borrow starts only at a
  * zero byte), so nothing behind the first `\n` matters. For lines that cannot be scanned as JSON to their end,
- * and for callers that only count lines: one pass of its own costs about 30 ns a line of 136 bytes.
+ * and for callers that only count lines: a pass of its own costs 60 to 75 ns a line
+ * of 138 bytes, so the decoder finds the end of a good line itself.
  */
 
 /** @returns the index of the first `\n` in [from, to), or -1 */

@@ -432,14 +432,15 @@ export class Lifecycle {
     const length = event.length[FIELD_TASK]!;
     const hash = event.hash[FIELD_TASK]!;
     const view = this.#viewOf(offset);
-    const create = () =>
-      tasks.used < memory.limits.maxTasks
-        ? tasks.create(workflow, agent, view, offset & ~SCRATCH_OFFSET, length, hash)
-        : 0;
-    let slot = create();
-    while (slot === 0 && this.#freeTaskRoom(workflow)) slot = create();
-    if (slot === 0) board.count(COUNT_TASKS_UNTRACKED);
-    return slot;
+    for (;;) {
+      if (tasks.used < memory.limits.maxTasks) {
+        const slot = tasks.create(workflow, agent, view, offset & ~SCRATCH_OFFSET, length, hash);
+        if (slot !== 0) return slot;
+      }
+      if (!this.#freeTaskRoom(workflow)) break;
+    }
+    board.count(COUNT_TASKS_UNTRACKED);
+    return 0;
   }
 
   /** Makes room for one task more: an ended one of the same workflow goes, else the oldest recent workflow. */
@@ -501,7 +502,7 @@ export class Lifecycle {
     const again = known && status !== STATUS_RUNNING;
     if (again) {
       tasks.setStatus(slot, STATUS_RUNNING);
-      doubles.fill(Number.NaN, slot * slotDoubles + TASK_STARTED, slot * slotDoubles + TASK_START_LINE);
+      tasks.forgetTimes(slot);
       doubles[slot * slotDoubles + TASK_START_LINE] = 0;
       doubles[slot * slotDoubles + TASK_END_LINE] = 0;
       words[slot * slotWords + TASK_FLAGS] = 0;

@@ -117,16 +117,22 @@ export class Tasks {
     words[at + TASK_ID] = id;
     words[at + TASK_STATUS] = STATUS_RUNNING;
     words[RUNNING]! += 1;
-    this.table.doubles.fill(
-      Number.NaN,
-      slot * this.table.slotDoubles + TASK_STARTED,
-      slot * this.table.slotDoubles + TASK_START_LINE,
-    );
+    this.forgetTimes(slot);
     this.#append(slot, workflow);
     this.table.unlock(slot);
     this.#names.retain(agent);
     this.#index.insert(key, slot);
     return slot;
+  }
+
+  /** Times, duration and tokens are unknown. Call inside the slot's lock. */
+  forgetTimes(slot: number): void {
+    const { doubles } = this.table;
+    const at = slot * this.table.slotDoubles;
+    doubles[at + TASK_STARTED] = Number.NaN;
+    doubles[at + TASK_ENDED] = Number.NaN;
+    doubles[at + TASK_DURATION] = Number.NaN;
+    doubles[at + TASK_TOKENS] = Number.NaN;
   }
 
   /** Sets the status, and keeps the count of running ones and the order of ended ones. Call inside the slot's lock. */

@@ -28,7 +28,8 @@ export default async function control(task: ControlTask): Promise<void> {
   const status = new StatusView(memory, tables, version, startedAtMs);
   const texts = new Texts(memory, directory);
   const nowSeconds = () => Date.now() / 1000;
-  const onBug = (error: unknown) => port.postMessage(error instanceof Error ? error : new Error(String(error)));
+  const onBug = (error: unknown) =>
+    port.postMessage(error instanceof Error ? error : new Error(String(error)));
   const server = await startControl({ tables, texts, status, nowSeconds }, path, onBug);
   vitals.setState(STAGE_CONTROL, STAGE_RUNNING);
   port.postMessage('listening');

@@ -27,14 +27,19 @@ const WORKFLOW_PATH = /^\/v1\/workflows\/([^/]+)$/;
 export async function route(sources: Sources, method: string, url: URL): Promise<Answer> {
   const { pathname, searchParams } = url;
   const answer = match(sources, pathname, searchParams);
-  if (answer === null) throw new Problem(404, 'No such route', `${pathname} is no route of the control socket`);
+  if (answer === null)
+    throw new Problem(404, 'No such route', `${pathname} is no route of the control socket`);
   if (method !== 'GET' && method !== 'HEAD') {
     throw new Problem(405, 'Method not allowed', `${pathname} answers GET, not ${method}`);
   }
   return answer();
 }
 
-function match(sources: Sources, path: string, params: URLSearchParams): (() => Answer | Promise<Answer>) | null {
+function match(
+  sources: Sources,
+  path: string,
+  params: URLSearchParams,
+): (() => Answer | Promise<Answer>) | null {
   switch (path) {
     case '/healthz':
       // Whoever can answer this is alive; a stage that cannot be run again ends the process.
@@ -63,7 +68,7 @@ function readiness(reason: string | null): Answer {
 /** While the tables are rebuilt they hold a part of the log only, and no answer is better than a wrong one. */
 function requireTables({ status }: Sources): void {
   const reason = status.notReady();
-  if (reason !== null && reason.startsWith('recovering')) throw new Problem(503, 'Not ready', `${reason}; ask again`);
+  if (reason?.startsWith('recovering')) throw new Problem(503, 'Not ready', `${reason}; ask again`);
 }
 
 function stats(sources: Sources, params: URLSearchParams): object {
@@ -72,7 +77,11 @@ function stats(sources: Sources, params: URLSearchParams): object {
   const window = params.get('window') ?? 'all';
   if (window !== 'all') {
     if (!['1m', '5m', '1h', '1d'].includes(window)) {
-      throw new Problem(400, 'Bad parameter', `window must be all, 1m, 5m, 1h or 1d, is ${JSON.stringify(window)}`);
+      throw new Problem(
+        400,
+        'Bad parameter',
+        `window must be all, 1m, 5m, 1h or 1d, is ${JSON.stringify(window)}`,
+      );
     }
     throw notBuilt(`window=${window}`);
   }
@@ -89,7 +98,11 @@ function stats(sources: Sources, params: URLSearchParams): object {
 }
 
 function notBuilt(what: string): Problem {
-  return new Problem(501, 'Not built yet', `${what} is not built yet; without it the answer is over all time`);
+  return new Problem(
+    501,
+    'Not built yet',
+    `${what} is not built yet; without it the answer is over all time`,
+  );
 }
 
 function labelsOf(values: readonly string[]): string[] {

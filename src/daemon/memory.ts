@@ -1,7 +1,7 @@
 /** Everything that the daemon's threads share, allocated once by main and handed to every stage that it starts. */
 
-import type { Config } from '../config/config.js';
 import { allocateArchiveBoard, type Written } from '../archive/board.js';
+import type { Config } from '../config/config.js';
 import { allocateProgress } from '../fold/progress.js';
 import { allocateBell } from '../ring/bell.js';
 import { allocateCuts, type CutsMemory } from '../ring/cuts.js';

@@ -147,15 +147,30 @@ class Daemon {
     }
   }
 
-  #runStages(): Promise<void[]> {
+  #runStages(): Promise<unknown> {
     const memory = this.#memory;
     const directory = this.#paths.archive;
     const { segmentBytes, segmentAgeMs, syncIntervalMs } = this.#config.archive;
     const options = { directory, segmentBytes, segmentAgeMs, syncIntervalMs };
     const stages: Stage[] = [
-      { row: STAGE_FOLD, name: 'fold', file: workerFile('fold'), task: (rerun) => ({ data: { memory, directory, rerun } }) },
-      { row: STAGE_ARCHIVE, name: 'archive', file: workerFile('archive'), task: () => ({ data: { memory, options } }) },
-      { row: STAGE_SYNC, name: 'sync', file: workerFile('sync'), task: () => ({ data: { memory, directory } }) },
+      {
+        row: STAGE_FOLD,
+        name: 'fold',
+        file: workerFile('fold'),
+        task: (rerun) => ({ data: { memory, directory, rerun } }),
+      },
+      {
+        row: STAGE_ARCHIVE,
+        name: 'archive',
+        file: workerFile('archive'),
+        task: () => ({ data: { memory, options } }),
+      },
+      {
+        row: STAGE_SYNC,
+        name: 'sync',
+        file: workerFile('sync'),
+        task: () => ({ data: { memory, directory } }),
+      },
     ];
     return Promise.all(stages.map((stage) => this.#supervisor.run(stage)));
   }
@@ -181,7 +196,12 @@ class Daemon {
         };
         return { data, transfer: [port2] };
       };
-      this.#control = this.#supervisor.run({ row: STAGE_CONTROL, name: 'control', file: workerFile('control'), task });
+      this.#control = this.#supervisor.run({
+        row: STAGE_CONTROL,
+        name: 'control',
+        file: workerFile('control'),
+        task,
+      });
     });
   }
 

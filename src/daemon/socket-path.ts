@@ -16,7 +16,10 @@ export async function freeSocketPath(path: string): Promise<void> {
     throw failureOfSystemError(error, 'look at', path);
   }
   if (await answers(path)) {
-    throw new Failure('ERR_TAKEN', `another program listens on ${path}; stop it, or choose another --runtime-dir`);
+    throw new Failure(
+      'ERR_TAKEN',
+      `another program listens on ${path}; stop it, or choose another --runtime-dir`,
+    );
   }
   unlinkSync(path);
 }
@@ -50,7 +53,10 @@ function groupId(group: string): number {
     .split('\n')
     .find((entry) => entry.startsWith(`${group}:`));
   if (line === undefined) {
-    throw new Failure('ERR_CONFIG_INVALID', `ingest.group is ${group}, which is no group of this host; name one that is`);
+    throw new Failure(
+      'ERR_CONFIG_INVALID',
+      `ingest.group is ${group}, which is no group of this host; name one that is`,
+    );
   }
   return Number(line.split(':')[2]);
 }

@@ -17,7 +17,7 @@ export class Replay {
   constructor(tables: Tables, line: number) {
     this.#tables = tables;
     this.#line = line;
-    this.#lifecycle = new Lifecycle(tables, this.#decoder.event, this.#decoder.scratch);
+    this.#lifecycle = new Lifecycle(tables, this.#decoder);
   }
 
   get line(): number {

@@ -3,8 +3,9 @@
  * a label set are sorted by their bytes, so that one set has one cell.
  */
 
-import { hashBytes } from '../model/hash.js';
 import { TAGS_MAX } from '../model/event.js';
+import { hashBytes } from '../model/hash.js';
+import { STATUS_NAMES } from '../model/status.js';
 import { COUNT_SERIES_OVERFLOWED } from '../state/board.js';
 import { CELL_COUNT, CELL_SINCE, CELL_TOUCHED, CELL_ZEROS } from '../state/cells.js';
 import { bucketOf, ZERO_BUCKET } from '../state/histogram.js';
@@ -14,6 +15,8 @@ import { addValue } from './moments.js';
 export class Samples {
   /** The label set of the next `add`: [key, value, …]. */
   readonly labels = new Int32Array(2 * TAGS_MAX);
+  /** The interned words of model/status.ts, by number. */
+  readonly statuses: Int32Array;
   readonly #tables: Tables;
   readonly #overflowLabels = new Int32Array(2);
   readonly #taskDuration: number;
@@ -27,6 +30,8 @@ export class Samples {
 
   constructor(tables: Tables) {
     this.#tables = tables;
+    // What every state needs is interned first, so that it has the same place in each.
+    this.statuses = Int32Array.from(STATUS_NAMES, (name) => this.word(name));
     this.#taskDuration = this.word('task_duration_seconds');
     this.#taskTokens = this.word('task_tokens');
     this.#workflowDuration = this.word('workflow_duration_seconds');

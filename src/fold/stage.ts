@@ -5,16 +5,9 @@
  */
 
 import assert from 'node:assert/strict';
-import type { DecodedEvent } from '../decode/decoded-event.js';
 import { ID_NUMBER, ID_STRING, SCRATCH_OFFSET } from '../decode/decoded-event.js';
 import { Decoder } from '../decode/decoder.js';
-import {
-  CONTROL_HELLO,
-  CONTROL_MALFORMED,
-  CONTROL_SYNC,
-  EVENT_UNKNOWN,
-  LINE_EMPTY,
-} from '../model/event.js';
+import { CONTROL_HELLO, CONTROL_MALFORMED, CONTROL_SYNC, EVENT_UNKNOWN, LINE_EMPTY } from '../model/event.js';
 import { REFUSAL_INTERNAL, REFUSAL_REASONS, REFUSAL_TOO_LONG } from '../model/refusal.js';
 import { Bell } from '../ring/bell.js';
 import { CUT_SILENT, type CutsMemory, CutsWriter } from '../ring/cuts.js';
@@ -77,7 +70,7 @@ export interface FoldParts {
   /** Clears the tables and fills them out of the log, up to and with this line, for which it waits if it is not written yet. */
   readonly rebuild: (tables: Tables, lastLine: number) => Promise<void>;
   /** For tests that make the fold die at a line. */
-  readonly createLifecycle?: (tables: Tables, event: DecodedEvent, scratch: Uint8Array) => Lifecycle;
+  readonly createLifecycle?: (tables: Tables, decoder: Decoder) => Lifecycle;
 }
 
 /** Folds until the vitals say stop and no record is left. @param rerun whether a fold before this one died */
@@ -123,9 +116,8 @@ class Fold {
     this.#parts = parts;
     this.#maxLineBytes = memory.maxLineBytes;
     this.#tables = new Tables(memory.tables);
-    const { event, scratch } = this.#decoder;
-    this.#lifecycle =
-      parts.createLifecycle?.(this.#tables, event, scratch) ?? new Lifecycle(this.#tables, event, scratch);
+    const create = parts.createLifecycle ?? ((tables, decoder) => new Lifecycle(tables, decoder));
+    this.#lifecycle = create(this.#tables, this.#decoder);
     this.#decoder.attach(memory.ring.data, 0, memory.ring.data.byteLength);
     this.#lifecycle.attach(new DataView(memory.ring.data));
     this.#progress = new Progress(memory.progress);
@@ -175,7 +167,11 @@ class Fold {
       const line = this.#commit[COMMIT_LINE]!;
       this.#want(this.#commit[COMMIT_POSITION]!);
       await this.#parts.rebuild(this.#tables, line);
-      assert.equal(this.#tables.board.line, line, 'the log and the fold differ on the number of the last line');
+      assert.equal(
+        this.#tables.board.line,
+        line,
+        'the log and the fold differ on the number of the last line',
+      );
     }
     if (offset > 0) {
       assert(this.#reader.tryNext());
@@ -282,7 +278,8 @@ class Fold {
 
   #postSync(offset: number): void {
     const { event } = this.#decoder;
-    const kind = event.idKind === ID_STRING ? TEXT_STRING : event.idKind === ID_NUMBER ? TEXT_NUMBER : TEXT_NONE;
+    const kind =
+      event.idKind === ID_STRING ? TEXT_STRING : event.idKind === ID_NUMBER ? TEXT_NUMBER : TEXT_NONE;
     const scratch = event.idOffset >= SCRATCH_OFFSET;
     const bytes = scratch ? this.#decoder.scratch : this.#reader.bytes;
     const from = event.idOffset & ~SCRATCH_OFFSET;

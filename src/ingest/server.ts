@@ -129,7 +129,9 @@ export class IngestServer {
       maxLineBytes: options.maxLineBytes,
       published: () => this.#foldBell.ring(),
     };
-    this.#server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, (raw) => this.#accept(raw));
+    this.#server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, (raw) =>
+      this.#accept(raw),
+    );
     this.#server.maxConnections = options.maxConnections;
     this.#server.on('drop', () => options.onDrop());
   }
@@ -157,7 +159,8 @@ export class IngestServer {
     while (this.#closing.length > 0 && this.#closing[0]!.closedAt <= folded) {
       this.#release(this.#closing.shift()!);
     }
-    if (this.#stalled && this.#ring.capacityBytes - this.#ring.usedBytes() >= this.#resumeBytes) this.#resume();
+    if (this.#stalled && this.#ring.capacityBytes - this.#ring.usedBytes() >= this.#resumeBytes)
+      this.#resume();
     if (this.#onDrained !== null && this.#open.size === 0 && this.#closing.length === 0) this.#onDrained();
   }
 
@@ -282,7 +285,8 @@ export class IngestServer {
 
   /** The client has closed its side, or is gone. */
   #over(connection: Connection, keepTail: boolean): void {
-    if (this.#open.get(connection.slot) !== connection || connection.closedAt !== Number.POSITIVE_INFINITY) return;
+    if (this.#open.get(connection.slot) !== connection || connection.closedAt !== Number.POSITIVE_INFINITY)
+      return;
     if (this.#stalled || !this.#ring.hasRoom(this.#reserveBytes)) {
       if (this.#ending.every((ending) => ending.connection !== connection)) {
         this.#ending.push({ connection, keepTail });
@@ -333,7 +337,11 @@ export class IngestServer {
       return;
     }
     const id =
-      mail.textKind === TEXT_STRING ? JSON.stringify(mail.text) : mail.textKind === TEXT_NUMBER ? mail.text : 'null';
+      mail.textKind === TEXT_STRING
+        ? JSON.stringify(mail.text)
+        : mail.textKind === TEXT_NUMBER
+          ? mail.text
+          : 'null';
     connection.unanswered++;
     this.#answers.push({
       connection,

@@ -56,7 +56,8 @@ export class StatusView {
   /** @returns null when events are taken and questions answered, else why not yet, or not any more */
   notReady(): string | null {
     if (this.#vitals.stopping) return 'stopping';
-    if (this.#vitals.state(STAGE_FOLD) !== STAGE_RUNNING) return 'recovering: the tables are rebuilt out of the log';
+    if (this.#vitals.state(STAGE_FOLD) !== STAGE_RUNNING)
+      return 'recovering: the tables are rebuilt out of the log';
     if (this.#vitals.state(STAGE_INGEST) !== STAGE_RUNNING) return 'starting';
     return null;
   }
@@ -67,7 +68,8 @@ export class StatusView {
     const { damagedBytes } = this.#board.written();
     if (counts.series_overflowed > 0) reasons.push('series_overflow: raise stats.max_series');
     if (counts.tasks_untracked > 0) reasons.push('tasks_untracked: raise state.max_tasks');
-    if (damagedBytes > 0) reasons.push(`archive_damaged: ${damagedBytes} bytes of the archive cannot be read`);
+    if (damagedBytes > 0)
+      reasons.push(`archive_damaged: ${damagedBytes} bytes of the archive cannot be read`);
     return reasons;
   }
 
@@ -106,7 +108,8 @@ export class StatusView {
       },
       lag: {
         events: totals.inFlight,
-        seconds: totals.inFlight > 0 && board.arrivedUs > 0 ? Math.max(0, nowMs / 1000 - board.arrivedUs / 1e6) : 0,
+        seconds:
+          totals.inFlight > 0 && board.arrivedUs > 0 ? Math.max(0, nowMs / 1000 - board.arrivedUs / 1e6) : 0,
       },
       state: {
         workflows_live: workflows.live,

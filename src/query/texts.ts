@@ -5,9 +5,9 @@
 
 import { ArchiveBoard } from '../archive/board.js';
 import { readLines } from '../archive/line-lookup.js';
+import { parseAcceptedLine } from '../decode/field-text.js';
 import { Bell } from '../ring/bell.js';
 import { CURSOR_ASKED, CURSOR_FOLDED, type RingMemory } from '../ring/layout.js';
-import { parseAcceptedLine } from '../decode/field-text.js';
 
 export interface TextsMemory {
   readonly ring: RingMemory;

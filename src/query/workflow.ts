@@ -61,9 +61,15 @@ interface TaskView {
 }
 
 /** @throws Problem 404 where no workflow of this id is in memory, or not this run of it */
-export async function queryWorkflow(tables: Tables, texts: Texts, id: string, run: number | null): Promise<object> {
+export async function queryWorkflow(
+  tables: Tables,
+  texts: Texts,
+  id: string,
+  run: number | null,
+): Promise<object> {
   const slot = findWorkflow(tables, id);
-  const workflow = slot === 0 ? undefined : readSlot(tables.workflows.table, slot, () => readWorkflow(tables, slot));
+  const workflow =
+    slot === 0 ? undefined : readSlot(tables.workflows.table, slot, () => readWorkflow(tables, slot));
   if (workflow === undefined || workflow.workflow !== id) {
     throw new Problem(404, 'No such workflow', `no workflow ${JSON.stringify(id)} is in memory`);
   }
@@ -72,7 +78,11 @@ export async function queryWorkflow(tables: Tables, texts: Texts, id: string, ru
     throw new Problem(404, 'No such run', detail);
   }
   const tasks = walkTasks(tables, slot);
-  const wanted = [workflow.requestLine, workflow.errorLine, ...tasks.flatMap((task) => [task.startLine, task.endLine])];
+  const wanted = [
+    workflow.requestLine,
+    workflow.errorLine,
+    ...tasks.flatMap((task) => [task.startLine, task.endLine]),
+  ];
   const lines = await texts.lines(wanted);
   const { requestLine, errorLine, source, ...rest } = workflow;
   return {

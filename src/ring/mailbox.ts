@@ -137,9 +137,9 @@ export class MailboxReader {
         accepted: this.#doubles[(at >> 3) + 5]!,
         rejected: this.#doubles[(at >> 3) + 6]!,
         // A copy first: a decoder does not take shared memory.
-        text: Buffer.from(
-          this.#bytes.slice(at + HEADER_BYTES, at + HEADER_BYTES + textBytes),
-        ).toString('utf8'),
+        text: Buffer.from(this.#bytes.slice(at + HEADER_BYTES, at + HEADER_BYTES + textBytes)).toString(
+          'utf8',
+        ),
       };
       Atomics.store(this.#cursors, TAKEN, (taken + ((HEADER_BYTES + textBytes + 7) & ~7)) | 0);
       if (order > this.#lastOrder) {

@@ -59,9 +59,10 @@ export class Board {
   }
 
   counts(): Record<StateCount, number> {
-    return Object.fromEntries(
-      STATE_COUNTS.map((name, i) => [name, this.#doubles[COUNTS + i]!]),
-    ) as Record<StateCount, number>;
+    return Object.fromEntries(STATE_COUNTS.map((name, i) => [name, this.#doubles[COUNTS + i]!])) as Record<
+      StateCount,
+      number
+    >;
   }
 
   clear(): void {

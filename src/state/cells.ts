@@ -67,7 +67,8 @@ export class Cells {
       if (slot === 0) return 0;
       if (this.#index.hashAt(place) === hash) {
         const at = slot * this.table.slotWords;
-        if (words[at + METRIC] === metric && this.#sameLabels(words[at + LABELS]!, labels, labelCount)) return slot;
+        if (words[at + METRIC] === metric && this.#sameLabels(words[at + LABELS]!, labels, labelCount))
+          return slot;
       }
     }
   }

@@ -85,7 +85,14 @@ export class Tasks {
   }
 
   /** @param agent the interned name @returns the slot, or 0 */
-  find(workflow: number, agent: number, source: DataView, offset: number, length: number, hash: number): number {
+  find(
+    workflow: number,
+    agent: number,
+    source: DataView,
+    offset: number,
+    length: number,
+    hash: number,
+  ): number {
     const key = this.keyHash(workflow, agent, hash);
     const words = this.table.words;
     for (let place = this.#index.home(key); ; place = this.#index.next(place)) {
@@ -99,7 +106,14 @@ export class Tasks {
   }
 
   /** A new task, running; 0 if slots or names are used up. Takes a reference to `agent`. */
-  create(workflow: number, agent: number, source: DataView, offset: number, length: number, hash: number): number {
+  create(
+    workflow: number,
+    agent: number,
+    source: DataView,
+    offset: number,
+    length: number,
+    hash: number,
+  ): number {
     const id = this.#names.store(source, offset, length, hash);
     if (id === 0) return 0;
     const slot = this.table.take();

@@ -147,7 +147,8 @@ export class Workflows {
   touch(slot: number, atSeconds: number): void {
     const words = this.table.words;
     this.setTouched(slot, atSeconds);
-    const list = (words[slot * this.table.slotWords + WORKFLOW_FLAGS]! & FLAG_OVER) === 0 ? LIVE_LIST : RECENT_LIST;
+    const list =
+      (words[slot * this.table.slotWords + WORKFLOW_FLAGS]! & FLAG_OVER) === 0 ? LIVE_LIST : RECENT_LIST;
     if (words[list + NEWEST] === slot) return;
     this.#unlink(slot, list);
     this.#link(slot, list);

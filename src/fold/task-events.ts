@@ -1,0 +1,297 @@
+/** Events of tasks into the table of tasks: the rules of the contract's "What events do". */
+
+import {
+  FIELD_AGENT,
+  FIELD_KIND,
+  FIELD_TASK,
+  PARALLEL_ABSENT,
+  PARALLEL_TRUE,
+  SCRATCH_OFFSET,
+  TEXT_DESCRIPTION,
+  TEXT_ERROR,
+  TEXT_OUTPUT,
+} from '../decode/decoded-event.js';
+import { STATUS_RUNNING } from '../model/status.js';
+import {
+  COUNT_TASK_DUPLICATE_ENDS,
+  COUNT_TASK_RESTARTS,
+  COUNT_TASKS_EVICTED,
+  COUNT_TASKS_UNTRACKED,
+} from '../state/board.js';
+import {
+  FLAG_MEASURED,
+  FLAG_PARALLEL,
+  FLAG_PARALLEL_KNOWN,
+  TASK_AGENT,
+  TASK_DURATION,
+  TASK_END_LINE,
+  TASK_ENDED,
+  TASK_FLAGS,
+  TASK_KIND,
+  TASK_START_LINE,
+  TASK_STARTED,
+  TASK_STATUS,
+  TASK_TOKENS,
+} from '../state/tasks.js';
+import { WORKFLOW_TASKS_BY_STATUS, WORKFLOW_TASKS_TOTAL } from '../state/workflows.js';
+import type { EventContext } from './event-context.js';
+import type { Samples } from './samples.js';
+import type { WorkflowEvents } from './workflow-events.js';
+
+export class TaskEvents {
+  readonly #context: EventContext;
+  readonly #workflows: WorkflowEvents;
+  readonly #samples: Samples;
+
+  constructor(context: EventContext, workflows: WorkflowEvents, samples: Samples) {
+    this.#context = context;
+    this.#workflows = workflows;
+    this.#samples = samples;
+  }
+
+  /** The event's task; 0 if it is not known. @param agent its interned name */
+  #find(workflow: number, agent: number): number {
+    const event = this.#context.event;
+    const offset = event.offset[FIELD_TASK]!;
+    return this.#context.tables.tasks.find(
+      workflow,
+      agent,
+      this.#context.viewOf(offset),
+      offset & ~SCRATCH_OFFSET,
+      event.length[FIELD_TASK]!,
+      event.hash[FIELD_TASK]!,
+    );
+  }
+
+  #create(workflow: number, agent: number): number {
+    const { tasks, memory, board } = this.#context.tables;
+    if (tasks.held(workflow) >= memory.limits.maxTasksPerWorkflow) {
+      const oldest = tasks.oldestEnded(workflow);
+      if (oldest !== 0) {
+        tasks.remove(oldest);
+        board.count(COUNT_TASKS_EVICTED);
+      }
+    }
+    const event = this.#context.event;
+    const offset = event.offset[FIELD_TASK]!;
+    const length = event.length[FIELD_TASK]!;
+    const hash = event.hash[FIELD_TASK]!;
+    const view = this.#context.viewOf(offset);
+    for (;;) {
+      if (tasks.used < memory.limits.maxTasks) {
+        const slot = tasks.create(workflow, agent, view, offset & ~SCRATCH_OFFSET, length, hash);
+        if (slot !== 0) return slot;
+      }
+      if (!this.#freeRoom(workflow)) break;
+    }
+    board.count(COUNT_TASKS_UNTRACKED);
+    return 0;
+  }
+
+  /** Makes room for one task more: an ended one of the same workflow goes, else the oldest recent workflow. */
+  #freeRoom(workflow: number): boolean {
+    const { tasks, workflows, board } = this.#context.tables;
+    const ended = tasks.oldestEnded(workflow);
+    if (ended !== 0) {
+      tasks.remove(ended);
+      board.count(COUNT_TASKS_EVICTED);
+      return true;
+    }
+    const oldest = workflows.oldestRecent;
+    if (oldest === 0 || oldest === workflow) return false;
+    this.#workflows.forget(oldest);
+    return true;
+  }
+
+  #count(workflow: number, from: number, to: number): void {
+    if (workflow === 0) return;
+    const { table } = this.#context.tables.workflows;
+    const at = workflow * table.slotWords;
+    table.lock(workflow);
+    if (from === 0) table.words[at + WORKFLOW_TASKS_TOTAL]! += 1;
+    else table.words[at + WORKFLOW_TASKS_BY_STATUS + from]! -= 1;
+    table.words[at + WORKFLOW_TASKS_BY_STATUS + to]! += 1;
+    table.unlock(workflow);
+  }
+
+  start(): void {
+    const { tasks, board, names } = this.#context.tables;
+    const { words, doubles, slotWords, slotDoubles } = tasks.table;
+    const ts = this.#context.ts;
+    const workflow = this.#workflows.touched();
+    const agent = this.#context.intern(FIELD_AGENT);
+    if (agent === 0) {
+      board.count(COUNT_TASKS_UNTRACKED);
+      return;
+    }
+    let slot = this.#find(workflow, agent);
+    const known = slot !== 0;
+    if (!known) {
+      slot = this.#create(workflow, agent);
+      if (slot === 0) {
+        names.release(agent, true);
+        return;
+      }
+      this.#count(workflow, 0, STATUS_RUNNING);
+    }
+    names.release(agent, true);
+    const status = words[slot * slotWords + TASK_STATUS]!;
+    const ended = doubles[slot * slotDoubles + TASK_ENDED]!;
+    const started = doubles[slot * slotDoubles + TASK_STARTED]!;
+    if (known && status !== STATUS_RUNNING && Number.isNaN(started) && ts <= ended) {
+      this.#complete(slot, ts, ended);
+      return;
+    }
+    if (known && status === STATUS_RUNNING) board.count(COUNT_TASK_RESTARTS);
+    tasks.table.lock(slot);
+    const again = known && status !== STATUS_RUNNING;
+    if (again) {
+      tasks.setStatus(slot, STATUS_RUNNING);
+      tasks.forgetTimes(slot);
+      doubles[slot * slotDoubles + TASK_START_LINE] = 0;
+      doubles[slot * slotDoubles + TASK_END_LINE] = 0;
+      words[slot * slotWords + TASK_FLAGS] = 0;
+    }
+    doubles[slot * slotDoubles + TASK_STARTED] = ts;
+    this.#describe(slot, true);
+    tasks.table.unlock(slot);
+    if (again) this.#count(workflow, status, STATUS_RUNNING);
+  }
+
+  /** The start of an execution that is known by its end alone: kind, parallel and tokens given there stay. */
+  #complete(slot: number, ts: number, ended: number): void {
+    const { tasks } = this.#context.tables;
+    const { words, doubles, slotWords, slotDoubles } = tasks.table;
+    tasks.table.lock(slot);
+    doubles[slot * slotDoubles + TASK_STARTED] = ts;
+    this.#describe(slot, false);
+    const measured = (words[slot * slotWords + TASK_FLAGS]! & FLAG_MEASURED) !== 0;
+    if (!measured) {
+      doubles[slot * slotDoubles + TASK_DURATION] = ended - ts;
+      words[slot * slotWords + TASK_FLAGS]! |= FLAG_MEASURED;
+    }
+    tasks.table.unlock(slot);
+    if (!measured) this.#sampleDuration(slot);
+  }
+
+  /** Kind, parallel and the line of the description. @param overwrite whether they replace what is known */
+  #describe(slot: number, overwrite: boolean): void {
+    const { table } = this.#context.tables.tasks;
+    const at = slot * table.slotWords;
+    if (overwrite || table.words[at + TASK_KIND] === 0) this.#setKind(slot);
+    if (overwrite || (table.words[at + TASK_FLAGS]! & FLAG_PARALLEL_KNOWN) === 0) this.#setParallel(slot);
+    if ((this.#context.event.texts & TEXT_DESCRIPTION) !== 0) {
+      table.doubles[slot * table.slotDoubles + TASK_START_LINE] = this.#context.line;
+    }
+  }
+
+  #setKind(slot: number): void {
+    const ref = this.#context.intern(FIELD_KIND);
+    if (ref === 0) return;
+    const { table } = this.#context.tables.tasks;
+    const at = slot * table.slotWords + TASK_KIND;
+    this.#context.tables.names.release(table.words[at]!, true);
+    table.words[at] = ref;
+  }
+
+  #setParallel(slot: number): void {
+    const parallel = this.#context.event.parallel;
+    if (parallel === PARALLEL_ABSENT) return;
+    const { table } = this.#context.tables.tasks;
+    const at = slot * table.slotWords + TASK_FLAGS;
+    const flags = table.words[at]! & ~FLAG_PARALLEL;
+    table.words[at] = flags | FLAG_PARALLEL_KNOWN | (parallel === PARALLEL_TRUE ? FLAG_PARALLEL : 0);
+  }
+
+  end(): void {
+    const { tasks, board, names } = this.#context.tables;
+    const { words, doubles, slotWords, slotDoubles } = tasks.table;
+    const event = this.#context.event;
+    const ts = this.#context.ts;
+    const workflow = this.#workflows.touched();
+    const agent = this.#context.intern(FIELD_AGENT);
+    let slot = agent === 0 ? 0 : this.#find(workflow, agent);
+    if (slot === 0) {
+      if (agent !== 0) slot = this.#create(workflow, agent);
+      else board.count(COUNT_TASKS_UNTRACKED);
+      if (slot === 0) {
+        this.#sampleUntracked(agent);
+        names.release(agent, true);
+        return;
+      }
+      this.#count(workflow, 0, event.status);
+    } else {
+      if (words[slot * slotWords + TASK_STATUS] !== STATUS_RUNNING) {
+        names.release(agent, true);
+        board.count(COUNT_TASK_DUPLICATE_ENDS);
+        return;
+      }
+      this.#count(workflow, STATUS_RUNNING, event.status);
+    }
+    names.release(agent, true);
+    tasks.table.lock(slot);
+    tasks.setStatus(slot, event.status);
+    const started = doubles[slot * slotDoubles + TASK_STARTED]!;
+    const duration = this.#durationOf(started, ts);
+    doubles[slot * slotDoubles + TASK_ENDED] = ts;
+    doubles[slot * slotDoubles + TASK_DURATION] = duration;
+    doubles[slot * slotDoubles + TASK_TOKENS] = event.tokens;
+    if (!Number.isNaN(duration)) words[slot * slotWords + TASK_FLAGS]! |= FLAG_MEASURED;
+    this.#setKind(slot);
+    this.#setParallel(slot);
+    if ((event.texts & (TEXT_OUTPUT | TEXT_ERROR)) !== 0) {
+      doubles[slot * slotDoubles + TASK_END_LINE] = this.#context.line;
+    }
+    tasks.table.unlock(slot);
+    if (!Number.isNaN(duration)) this.#sampleDuration(slot);
+    if (!Number.isNaN(event.tokens)) this.#sampleTokens(slot);
+  }
+
+  #durationOf(started: number, ended: number): number {
+    if (!Number.isNaN(this.#context.event.duration)) return this.#context.event.duration;
+    return Number.isNaN(started) ? Number.NaN : this.#context.elapsed(started, ended);
+  }
+
+  #sampleDuration(slot: number): void {
+    const { table } = this.#context.tables.tasks;
+    const at = slot * table.slotWords;
+    const status = this.#samples.statuses[table.words[at + TASK_STATUS]!]!;
+    const duration = table.doubles[slot * table.slotDoubles + TASK_DURATION]!;
+    this.#samples.taskDuration(
+      table.words[at + TASK_AGENT]!,
+      table.words[at + TASK_KIND]!,
+      status,
+      duration,
+      this.#context.arrived,
+    );
+  }
+
+  #sampleTokens(slot: number): void {
+    const { table } = this.#context.tables.tasks;
+    const at = slot * table.slotWords;
+    const tokens = table.doubles[slot * table.slotDoubles + TASK_TOKENS]!;
+    this.#samples.taskTokens(
+      table.words[at + TASK_AGENT]!,
+      table.words[at + TASK_KIND]!,
+      tokens,
+      this.#context.arrived,
+    );
+  }
+
+  /** An end that no slot is left for still counts in the aggregates. */
+  #sampleUntracked(agent: number): void {
+    const { duration, tokens, status } = this.#context.event;
+    const kind = this.#context.intern(FIELD_KIND);
+    if (!Number.isNaN(duration)) {
+      this.#samples.taskDuration(
+        agent,
+        kind,
+        this.#samples.statuses[status]!,
+        duration,
+        this.#context.arrived,
+      );
+    }
+    if (!Number.isNaN(tokens)) this.#samples.taskTokens(agent, kind, tokens, this.#context.arrived);
+    this.#context.tables.names.release(kind, true);
+  }
+}

@@ -1,0 +1,162 @@
+/** Tables that lines were folded into, and what the outside would see of them. */
+
+import { Replay } from '../../src/fold/replay.js';
+import { queryStats } from '../../src/query/stats.js';
+import type { Texts } from '../../src/query/texts.js';
+import { queryWorkflow } from '../../src/query/workflow.js';
+import { allocateTables, type StateLimits, type TablesMemory } from '../../src/state/layout.js';
+import { Tables } from '../../src/state/tables.js';
+import { TASK_ID, TASK_STATUS } from '../../src/state/tasks.js';
+import { FLAG_OVER, WORKFLOW_FLAGS, WORKFLOW_ID } from '../../src/state/workflows.js';
+
+export const LIMITS: StateLimits = {
+  maxLiveWorkflows: 100,
+  maxRecentWorkflows: 100,
+  maxTasksPerWorkflow: 100,
+  maxTasks: 1000,
+  maxSeries: 200,
+  namesBytes: 256 * 1024,
+};
+
+const NO_TEXTS = { lines: async () => new Map() } as unknown as Texts;
+
+/** Arrival of the first line, seconds. */
+export const ARRIVED = 1_700_000_000;
+
+export interface GroupView {
+  readonly labels: Record<string, string>;
+  readonly count: number;
+  readonly sum: number;
+  readonly mean: number | null;
+  readonly variance: number | null;
+  readonly min: number | null;
+  readonly max: number | null;
+}
+
+export interface TaskView {
+  readonly task: string;
+  readonly agent: string;
+  readonly kind: string | null;
+  readonly status: string;
+  readonly parallel: boolean | null;
+  readonly started_at: number | null;
+  readonly ended_at: number | null;
+  readonly duration: number | null;
+  readonly tokens: number | null;
+}
+
+export interface WorkflowView {
+  readonly workflow: string;
+  readonly run: number;
+  readonly status: string;
+  readonly phase: string | null;
+  readonly name: string | null;
+  readonly project: string | null;
+  readonly parent: string | null;
+  readonly implicit: boolean;
+  readonly started_at: number | null;
+  readonly ended_at: number | null;
+  readonly duration: number | null;
+  readonly tasks: readonly TaskView[];
+  readonly tasks_total: number;
+  readonly tasks_by_status: Record<string, number>;
+  readonly active_agents: readonly string[];
+  readonly source: string;
+}
+
+export class Folded {
+  readonly memory: TablesMemory;
+  readonly tables: Tables;
+  readonly #replay: Replay;
+  #arrivedUs = ARRIVED * 1e6;
+
+  constructor(limits: Partial<StateLimits> = {}) {
+    this.memory = allocateTables({ ...LIMITS, ...limits });
+    this.tables = new Tables(this.memory);
+    this.#replay = new Replay(this.tables, 0);
+  }
+
+  get refused(): number {
+    return this.#replay.refused;
+  }
+
+  /** Folds one record of these lines, which arrives a second after the one before. */
+  fold(...events: readonly (object | string)[]): this {
+    this.#arrivedUs += 1e6;
+    return this.record(events, this.#arrivedUs);
+  }
+
+  record(events: readonly (object | string)[], arrivedUs: number): this {
+    const text = events.map((one) => `${typeof one === 'string' ? one : JSON.stringify(one)}\n`).join('');
+    const raw = Buffer.from(text);
+    this.#replay.attach(raw);
+    this.#replay.fold(0, raw.length, events.length, arrivedUs);
+    return this;
+  }
+
+  counts(): Record<string, number> {
+    const counts = Object.entries(this.tables.board.counts());
+    return Object.fromEntries(counts.filter(([, count]) => count > 0));
+  }
+
+  stats(metric: string, by: readonly string[] | null = null): GroupView[] {
+    const query = { metric, by, where: [], limit: 100_000 };
+    return (queryStats(this.tables, query, ARRIVED) as { groups: GroupView[] }).groups;
+  }
+
+  /** How many samples a metric has, in all. */
+  samples(metric: string): number {
+    return this.stats(metric, []).reduce((sum, { count }) => sum + count, 0);
+  }
+
+  async workflow(id: string): Promise<WorkflowView> {
+    return (await queryWorkflow(this.tables, NO_TEXTS, id, null)) as WorkflowView;
+  }
+
+  /** null where it is not in memory. */
+  async workflowOrNull(id: string): Promise<WorkflowView | null> {
+    return this.workflow(id).catch(() => null);
+  }
+
+  /** Ids of the live workflows, or of those that are over, in no order. */
+  workflowIds(over: boolean): string[] {
+    const { table } = this.tables.workflows;
+    const ids: string[] = [];
+    for (let slot = 1; slot < table.top; slot++) {
+      const at = slot * table.slotWords;
+      const id = table.words[at + WORKFLOW_ID]!;
+      if (id !== 0 && ((table.words[at + WORKFLOW_FLAGS]! & FLAG_OVER) !== 0) === over) {
+        ids.push(this.tables.names.text(id));
+      }
+    }
+    return ids.sort();
+  }
+
+  /** Tasks in memory, by their status number. */
+  tasksByStatus(): Map<number, number> {
+    const { table } = this.tables.tasks;
+    const byStatus = new Map<number, number>();
+    for (let slot = 1; slot < table.top; slot++) {
+      const at = slot * table.slotWords;
+      if (table.words[at + TASK_ID] === 0) continue;
+      const status = table.words[at + TASK_STATUS]!;
+      byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
+    }
+    return byStatus;
+  }
+}
+
+/** Which of the tables' buffers differ, and at which byte first. */
+export function differences(a: TablesMemory, b: TablesMemory): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const [name, memory] of Object.entries(a)) {
+    if (!(memory instanceof SharedArrayBuffer)) continue;
+    const left = Buffer.from(memory);
+    const right = Buffer.from((b as unknown as Record<string, SharedArrayBuffer>)[name]!);
+    if (left.equals(right)) continue;
+    let at = 0;
+    while (left[at] === right[at]) at++;
+    found[name] = `byte ${at}: ${left[at]} and ${right[at]}`;
+  }
+  return found;
+}

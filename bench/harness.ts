@@ -23,7 +23,7 @@ export interface Comparison {
 }
 
 export interface Options {
-  /** For tests: little work, three passes, goals not judged, nothing kept. */
+  /** For tests: little work, no warm-up, goals not judged, nothing kept. */
   readonly small: boolean;
   readonly passes: number;
   /** Of the pipeline; null: as it says itself. */
@@ -37,7 +37,7 @@ export interface Bench {
   readonly name: string;
   readonly goals: readonly string[];
   readonly nonGoals: readonly string[];
-  /** Passes of each variant that are thrown away first; 0 where a pass starts its own processes. */
+  /** Passes of each variant that are thrown away first; 0 where a pass starts its own daemon. */
   readonly warmUps: number;
   /** One after the other, so that only one's data is in memory. */
   readonly comparisons: (options: Options) => Iterable<Comparison>;
@@ -92,7 +92,7 @@ export async function runBench(
   say('');
   const comparisons: ComparisonResult[] = [];
   for (const comparison of bench.comparisons(options)) {
-    const result = await runComparison(comparison, options.passes, bench.warmUps);
+    const result = await runComparison(comparison, options.passes, options.small ? 0 : bench.warmUps);
     comparisons.push(result);
     say(renderComparison(result));
   }

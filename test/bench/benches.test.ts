@@ -10,7 +10,7 @@ const run = promisify(execFile);
 const MAIN = fileURLToPath(new URL('../../dist/bench/main.js', import.meta.url));
 
 async function runSmall(name: string, ...args: string[]): Promise<BenchResult> {
-  const { stdout } = await run(process.execPath, [MAIN, name, '--small', '--json', '--passes', '2', ...args]);
+  const { stdout } = await run(process.execPath, [MAIN, name, '--small', '--json', '--passes', '1', ...args]);
   return JSON.parse(stdout);
 }
 
@@ -22,16 +22,16 @@ describe.each([
   ['lz4', 1, []],
   ['pipeline', 1, ['--seconds', '1', '--connections', '16']],
 ] as const)('the %s bench', (name, comparisonCount, args) => {
-  test('finds its results right, and measures every variant beside a baseline', async () => {
+  test('finds every result right, and measures each variant beside a baseline', async () => {
     const { comparisons, passes } = await runSmall(name, ...args);
-    expect(passes).toBe(2);
+    expect(passes).toBe(1);
     expect(comparisons).toHaveLength(comparisonCount);
     for (const { variants } of comparisons) {
       expect(variants.filter(({ isBaseline }) => isBaseline)).toHaveLength(1);
       for (const { figures } of variants) {
         const [first] = Object.values(figures);
-        expect(first!.passes).toHaveLength(2);
-        expect(Math.min(...first!.passes)).toBeGreaterThan(0);
+        expect(first!.passes).toHaveLength(1);
+        expect(first!.median).toBeGreaterThan(0);
       }
     }
   }, 120_000);

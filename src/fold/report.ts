@@ -94,7 +94,7 @@ function bottlenecksOf(
     found.push({
       type: 'poor_speedup',
       severity: 'medium',
-      description: `parallel groups take ${speedup.toFixed(2)} times less than one after the other`,
+      description: `the average speed-up of parallel groups is ${speedup.toFixed(2)}`,
       suggestion:
         'give the members of a group work of equal length, and look for what they wait for in common',
     });

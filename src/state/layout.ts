@@ -12,6 +12,8 @@
  */
 
 import { GROUP_MEMBERS_MAX, NAME_BYTES_MAX } from '../model/event.js';
+import { namesIndexBytes } from './names.js';
+import { slotIndexBytes } from './slot-index.js';
 
 export interface StateLimits {
   readonly maxLiveWorkflows: number;
@@ -47,10 +49,6 @@ export const BUCKETS_BYTES = 272;
 const OCTAVES_PER_CELL = 32;
 const NAME_BYTES_TYPICAL = 48;
 
-export function powerOfTwoFrom(n: number): number {
-  return 2 ** Math.ceil(Math.log2(Math.max(n, 64)));
-}
-
 export function workflowSlots(limits: StateLimits): number {
   return limits.maxLiveWorkflows + limits.maxRecentWorkflows + 2;
 }
@@ -67,9 +65,8 @@ function memoryOf(bytes: number): SharedArrayBuffer {
   return new SharedArrayBuffer(Math.ceil(bytes / 8) * 8);
 }
 
-/** An index has at least twice as many places as entries, of 8 bytes. */
 function indexMemory(entries: number): SharedArrayBuffer {
-  return memoryOf(powerOfTwoFrom(entries * 2) * 8);
+  return memoryOf(slotIndexBytes(entries));
 }
 
 export function allocateTables(limits: StateLimits): TablesMemory {
@@ -78,7 +75,7 @@ export function allocateTables(limits: StateLimits): TablesMemory {
     limits,
     board: memoryOf(4096),
     names: memoryOf(namesBytes),
-    namesIndex: memoryOf(powerOfTwoFrom(namesBytes / NAME_BYTES_TYPICAL) * 4),
+    namesIndex: memoryOf(namesIndexBytes(namesBytes / NAME_BYTES_TYPICAL)),
     workflows: memoryOf(workflowSlots(limits) * WORKFLOW_BYTES),
     workflowsIndex: indexMemory(workflowSlots(limits)),
     tasks: memoryOf((limits.maxTasks + 2) * TASK_BYTES),

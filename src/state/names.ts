@@ -10,6 +10,8 @@
  *          │ hash │ references │ length │ bytes           │   freed: `hash` links the free list, `references` is 0
  *          └──────┴────────────┴────────┴─────────────────┘
  *
+ * The index has a reference a place, and grows as in slot-index.ts: head (mask, entries), then the places.
+ *
  * A reference is the block's offset / 8; 0 is the empty string. Blocks of one size class are used again, so a steady
  * state takes no new room. Only the fold writes. A reader must hold the sequence lock of the slot that told it
  * the reference: while that slot is unchanged, the block is not freed.
@@ -22,18 +24,29 @@ const FREE_LISTS = 4;
 const CLASS_COUNT = 40; // blocks up to 640 bytes: a name of 256, a label set of 2 × 16 references
 const BLOCK_HEADER_BYTES = 12;
 
+const MASK = 0;
+const ENTRIES = 1;
+const INDEX_HEAD_WORDS = 16;
+const PLACES_MIN = 1024;
+
+/** Bytes for the index of so many interned strings. */
+export function namesIndexBytes(strings: number): number {
+  return (INDEX_HEAD_WORDS + 2 ** Math.ceil(Math.log2(Math.max(strings * 2, PLACES_MIN)))) * 4;
+}
+
 export class Names {
   readonly #words: Int32Array;
   readonly #bytes: Uint8Array;
   readonly #index: Int32Array;
-  readonly #mask: number;
+  readonly #placesMax: number;
   readonly #endWord: number;
 
   constructor(memory: SharedArrayBuffer, index: SharedArrayBuffer) {
     this.#words = new Int32Array(memory);
     this.#bytes = new Uint8Array(memory);
     this.#index = new Int32Array(index);
-    this.#mask = this.#index.length - 1;
+    this.#placesMax = 2 ** Math.floor(Math.log2(this.#index.length - INDEX_HEAD_WORDS));
+    if (this.#index[MASK] === 0) this.#index[MASK] = Math.min(PLACES_MIN, this.#placesMax) - 1;
     this.#endWord = this.#words.length;
     if (this.#words[TOP] === 0) this.#words[TOP] = HEAD_BYTES / 4;
   }
@@ -50,7 +63,8 @@ export class Names {
   clear(): void {
     if (this.#words[TOP] === HEAD_BYTES / 4) return; // nothing stored yet: untouched memory stays so
     this.#words.fill(0, 0, this.#words[TOP]);
-    this.#index.fill(0);
+    this.#index.fill(0, 0, INDEX_HEAD_WORDS + this.#index[MASK]! + 1);
+    this.#index[MASK] = Math.min(PLACES_MIN, this.#placesMax) - 1;
     this.#words[TOP] = HEAD_BYTES / 4;
   }
 
@@ -83,30 +97,28 @@ export class Names {
 
   /** The one block of these bytes, with one reference more; 0 if the heap or the index is full. */
   intern(source: DataView, offset: number, length: number, hash: number): number {
-    let place = hash & this.#mask;
-    for (;;) {
-      const ref = this.#index[place]!;
-      if (ref === 0) break;
-      if (this.#words[ref * 2] === hash && this.equals(ref, source, offset, length)) {
-        this.#words[ref * 2 + 1]! += 1;
-        return ref;
-      }
-      place = (place + 1) & this.#mask;
+    const known = this.find(source, offset, length, hash);
+    if (known !== 0) {
+      this.#words[known * 2 + 1]! += 1;
+      return known;
     }
-    if (this.#words[USED]! * 2 > this.#mask) return 0;
+    const index = this.#index;
+    if ((index[ENTRIES]! + 1) * 2 > index[MASK]! + 1 && !this.#double()) return 0;
     const ref = this.store(source, offset, length, hash);
-    if (ref !== 0) this.#index[place] = ref;
+    if (ref === 0) return 0;
+    index[ENTRIES]! += 1;
+    this.#place(ref, hash);
     return ref;
   }
 
   /** The interned block of these bytes, without a new reference; 0 if there is none. */
   find(source: DataView, offset: number, length: number, hash: number): number {
-    let place = hash & this.#mask;
-    for (;;) {
-      const ref = this.#index[place]!;
+    const index = this.#index;
+    const mask = index[MASK]!;
+    for (let place = hash & mask; ; place = (place + 1) & mask) {
+      const ref = index[INDEX_HEAD_WORDS + place]!;
       if (ref === 0) return 0;
       if (this.#words[ref * 2] === hash && this.equals(ref, source, offset, length)) return ref;
-      place = (place + 1) & this.#mask;
     }
   }
 
@@ -143,24 +155,45 @@ export class Names {
     words[USED]! -= 1;
   }
 
+  #place(ref: number, hash: number): void {
+    const index = this.#index;
+    const mask = index[MASK]!;
+    let place = hash & mask;
+    while (index[INDEX_HEAD_WORDS + place] !== 0) place = (place + 1) & mask;
+    index[INDEX_HEAD_WORDS + place] = ref;
+  }
+
+  /** @returns false if the index is as large as it can be */
+  #double(): boolean {
+    const index = this.#index;
+    const places = index[MASK]! + 1;
+    if (places === this.#placesMax) return false;
+    const refs = index.slice(INDEX_HEAD_WORDS, INDEX_HEAD_WORDS + places);
+    index.fill(0, INDEX_HEAD_WORDS, INDEX_HEAD_WORDS + places);
+    index[MASK] = places * 2 - 1;
+    for (const ref of refs) if (ref !== 0) this.#place(ref, this.#words[ref * 2]!);
+    return true;
+  }
+
   /** Algorithm R, as in slot-index.ts, over references alone: the hash is in the block. */
   #unlink(ref: number, hash: number): void {
     const index = this.#index;
-    const mask = this.#mask;
+    const mask = index[MASK]!;
     let hole = hash & mask;
-    while (index[hole] !== ref) hole = (hole + 1) & mask;
+    while (index[INDEX_HEAD_WORDS + hole] !== ref) hole = (hole + 1) & mask;
     let place = hole;
     for (;;) {
       place = (place + 1) & mask;
-      const other = index[place]!;
+      const other = index[INDEX_HEAD_WORDS + place]!;
       if (other === 0) break;
       const home = this.#words[other * 2]! & mask;
       if (((place - home) & mask) >= ((place - hole) & mask)) {
-        index[hole] = other;
+        index[INDEX_HEAD_WORDS + hole] = other;
         hole = place;
       }
     }
-    index[hole] = 0;
+    index[INDEX_HEAD_WORDS + hole] = 0;
+    index[ENTRIES]! -= 1;
   }
 
   lengthOf(ref: number): number {

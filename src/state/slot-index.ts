@@ -2,72 +2,136 @@
  * A hash index from 32-bit hashes to slot numbers: open addressing, linear probing, deletion by backward shift
  * (Knuth, TAOCP 3, 6.4, algorithm R), so no tombstones and the same bytes for the same history of the same entries.
  *
- *   ┌──────┬──────┐ ┌──────┬──────┐
- *   │ hash │ slot │ │ hash │ slot │ …     slot 0: the place is empty. At most half of the places are taken.
- *   └──────┴──────┘ └──────┴──────┘
+ *   ┌──────┬─────────┬─────────┬─────┐ ┌──────┬──────┐ ┌──────┬──────┐
+ *   │ mask │ entries │ version │  …  │ │ hash │ slot │ │ hash │ slot │ …     slot 0: the place is empty
+ *   └──────┴─────────┴─────────┴─────┘ └──────┴──────┘ └──────┴──────┘
+ *     head, 64 bytes                     at most half of mask + 1 places are taken
  *
- * Two keys of one hash stand beside each other; the caller compares the slot's key itself. A reader in another thread may
- * miss an entry that a deletion is shifting: it looks again (see `Tables.read`), and verifies what it found.
+ * The places in use begin few and double, up to what the memory holds: a small state stays in the cache, where the same
+ * entries strewn over the whole of it would cost a miss each.
+ *
+ * Two keys of one hash stand beside each other; the caller compares the slot's key itself. While entries move (a deletion,
+ * a doubling) `version` is odd, and afterwards another number: a reader in another thread that found nothing looks again
+ * if it was odd or has changed (`settled`). What it found it verifies by the slot's own lock.
  */
+
+const MASK = 0;
+const ENTRIES = 1;
+const VERSION = 2;
+const HEAD_WORDS = 16;
+const PLACES_MIN = 1024;
+
+/** Bytes for an index of so many entries. */
+export function slotIndexBytes(entries: number): number {
+  const places = 2 ** Math.ceil(Math.log2(Math.max(entries * 2, PLACES_MIN)));
+  return HEAD_WORDS * 4 + places * 8;
+}
 
 export class SlotIndex {
   readonly #words: Int32Array;
-  readonly #mask: number;
+  readonly #placesMax: number;
 
   constructor(memory: SharedArrayBuffer) {
     this.#words = new Int32Array(memory);
-    this.#mask = memory.byteLength / 8 - 1;
+    this.#placesMax = 2 ** Math.floor(Math.log2((this.#words.length - HEAD_WORDS) / 2));
+    if (this.#words[MASK] === 0) this.#words[MASK] = Math.min(PLACES_MIN, this.#placesMax) - 1;
   }
 
   /** The first place at which an entry of this hash can stand. */
   home(hash: number): number {
-    return hash & this.#mask;
+    return hash & this.#words[MASK]!;
   }
 
   next(place: number): number {
-    return (place + 1) & this.#mask;
+    return (place + 1) & this.#words[MASK]!;
   }
 
   /** 0: the chain ends here. */
   slotAt(place: number): number {
-    return this.#words[place * 2 + 1]!;
+    return this.#words[HEAD_WORDS + place * 2 + 1]!;
   }
 
   hashAt(place: number): number {
-    return this.#words[place * 2]!;
+    return this.#words[HEAD_WORDS + place * 2]!;
   }
 
   insert(hash: number, slot: number): void {
-    let place = hash & this.#mask;
-    while (this.#words[place * 2 + 1] !== 0) place = (place + 1) & this.#mask;
-    this.#words[place * 2] = hash;
-    this.#words[place * 2 + 1] = slot;
+    const words = this.#words;
+    words[ENTRIES]! += 1;
+    if (words[ENTRIES]! * 2 > words[MASK]! + 1) this.#double();
+    this.#place(hash, slot);
   }
 
   remove(hash: number, slot: number): void {
     const words = this.#words;
-    const mask = this.#mask;
+    const mask = words[MASK]!;
     let hole = hash & mask;
-    while (words[hole * 2 + 1] !== slot) {
-      if (words[hole * 2 + 1] === 0) return;
+    while (words[HEAD_WORDS + hole * 2 + 1] !== slot) {
+      if (words[HEAD_WORDS + hole * 2 + 1] === 0) return;
       hole = (hole + 1) & mask;
     }
+    words[ENTRIES]! -= 1;
+    this.#step();
     let place = hole;
     for (;;) {
       place = (place + 1) & mask;
-      if (words[place * 2 + 1] === 0) break;
-      const home = words[place * 2]! & mask;
+      const at = HEAD_WORDS + place * 2;
+      if (words[at + 1] === 0) break;
+      const home = words[at]! & mask;
       if (((place - home) & mask) >= ((place - hole) & mask)) {
-        words[hole * 2] = words[place * 2]!;
-        words[hole * 2 + 1] = words[place * 2 + 1]!;
+        words[HEAD_WORDS + hole * 2] = words[at]!;
+        words[HEAD_WORDS + hole * 2 + 1] = words[at + 1]!;
         hole = place;
       }
     }
-    words[hole * 2 + 1] = 0;
-    words[hole * 2] = 0;
+    words[HEAD_WORDS + hole * 2 + 1] = 0;
+    words[HEAD_WORDS + hole * 2] = 0;
+    this.#step();
+  }
+
+  /** For readers: the version, or −1 while entries move. */
+  settled(): number {
+    const version = Atomics.load(this.#words, VERSION);
+    return (version & 1) === 0 ? version : -1;
   }
 
   clear(): void {
-    this.#words.fill(0);
+    const version = this.#words[VERSION]!;
+    this.#words.fill(0, 0, HEAD_WORDS + (this.#words[MASK]! + 1) * 2);
+    this.#words[MASK] = Math.min(PLACES_MIN, this.#placesMax) - 1;
+    this.#words[VERSION] = (version + 2) & 0x3fff_fffe;
+  }
+
+  #place(hash: number, slot: number): void {
+    const words = this.#words;
+    const mask = words[MASK]!;
+    let at = HEAD_WORDS + (hash & mask) * 2;
+    const end = HEAD_WORDS + (mask + 1) * 2;
+    while (words[at + 1] !== 0) {
+      at += 2;
+      if (at === end) at = HEAD_WORDS;
+    }
+    // Slot last: a reader takes a place with a slot for whole.
+    words[at] = hash;
+    words[at + 1] = slot;
+  }
+
+  /** A pause of 30 ns an entry, some twenty times in the life of a state; the ring bridges it. */
+  #double(): void {
+    const words = this.#words;
+    const places = words[MASK]! + 1;
+    if (places === this.#placesMax) return;
+    const entries = words.slice(HEAD_WORDS, HEAD_WORDS + places * 2);
+    this.#step();
+    words.fill(0, HEAD_WORDS, HEAD_WORDS + places * 2);
+    words[MASK] = places * 2 - 1;
+    for (let i = 0; i < entries.length; i += 2) {
+      if (entries[i + 1] !== 0) this.#place(entries[i]!, entries[i + 1]!);
+    }
+    this.#step();
+  }
+
+  #step(): void {
+    Atomics.store(this.#words, VERSION, (this.#words[VERSION]! + 1) & 0x3fff_ffff);
   }
 }

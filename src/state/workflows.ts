@@ -51,6 +51,7 @@ export const FLAG_OVER = 2;
 /** Over because nothing touched it for too long, not because an event said so. */
 export const FLAG_STALE = 4;
 
+const FIND_TRIES = 1000;
 const LIVE_LIST = HEAD_OWN;
 const RECENT_LIST = HEAD_OWN + 3;
 const NEWEST = 0;
@@ -94,6 +95,16 @@ export class Workflows {
         const id = this.table.words[slot * this.table.slotWords + WORKFLOW_ID]!;
         if (id !== 0 && this.#names.equals(id, source, offset, length)) return slot;
       }
+    }
+  }
+
+  /** For readers in another thread: looks again while entries of the index move, a bounded number of times. */
+  findSettled(source: DataView, offset: number, length: number, hash: number): number {
+    for (let tries = 0; ; tries++) {
+      const version = this.#index.settled();
+      const slot = this.find(source, offset, length, hash);
+      if (slot !== 0 || tries === FIND_TRIES) return slot;
+      if (version >= 0 && version === this.#index.settled()) return 0;
     }
   }
 

@@ -80,8 +80,7 @@ class Archive {
   #raw: Buffer;
   #rawUsed = 0;
   #writer: SegmentWriter | null = null;
-  /** When the interval of what is staged is over. */
-  #deadlineMs = Number.POSITIVE_INFINITY;
+  /** When the oldest line that no sync was asked for has waited for the interval. */
   #syncAtMs = Number.POSITIVE_INFINITY;
 
   constructor(memory: ArchiveMemory, options: ArchiveOptions, files: ArchiveFiles) {
@@ -148,7 +147,7 @@ class Archive {
   #mustClose(nowMs: number): boolean {
     if (!this.#hasStaged()) return false;
     if (this.#wantedPosition() > this.#written.position || this.#isAsked()) return true;
-    return nowMs >= this.#deadlineMs || this.#foldIsDone() || this.#ringIsFull();
+    return nowMs >= this.#syncAtMs || this.#foldIsDone() || this.#ringIsFull();
   }
 
   /** Main waits for room and the fold has nothing left to do: what is staged is all that can free some. */
@@ -180,10 +179,9 @@ class Archive {
     const staged = this.#hasStaged();
     const wakeAt = this.#reader.end + (staged ? Math.max(8, this.#frameRawBytes - this.#rawUsed) : 8);
     Atomics.store(cursors, CURSOR_WAKE_AT, wakeAt | 0);
-    const untilMs = Math.min(this.#deadlineMs, this.#syncAtMs);
     const hasWork = () =>
       this.#reader.gatePosition() >= wakeAt || this.#finished() || this.#mustClose(performance.now());
-    this.#bell.sleep(hasWork, Math.max(0, untilMs - performance.now()));
+    this.#bell.sleep(hasWork, Math.max(0, this.#syncAtMs - performance.now()));
   }
 
   /** Takes the accepted lines of the current record. */
@@ -205,8 +203,8 @@ class Archive {
     } else {
       for (; cuts > 0; cuts--) this.#cuts.next();
     }
-    if (this.#deadlineMs === Number.POSITIVE_INFINITY) {
-      this.#deadlineMs = performance.now() + this.#options.syncIntervalMs;
+    if (this.#syncAtMs === Number.POSITIVE_INFINITY) {
+      this.#syncAtMs = performance.now() + this.#options.syncIntervalMs;
     }
   }
 
@@ -254,10 +252,6 @@ class Archive {
     }
     written.position = this.#reader.end;
     written.cuts = this.#cuts.read;
-    this.#deadlineMs = Number.POSITIVE_INFINITY;
-    if (this.#syncAtMs === Number.POSITIVE_INFINITY) {
-      this.#syncAtMs = performance.now() + this.#options.syncIntervalMs;
-    }
     this.#board.setWritten(written);
     this.#publish();
   }

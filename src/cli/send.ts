@@ -63,7 +63,7 @@ export async function send(
       io.stderr.write(`${counted(sending.repliesOfError, 'control line')} of the input not understood\n`);
     }
     if (rejected === 0) return EXIT_DONE;
-    const where = 'tallyd status counts them by reason, rejects/ in the state directory holds them';
+    const where = 'tallyd status counts them by reason';
     io.stderr.write(`${counted(rejected, 'line')} refused: ${where}\n`);
     return EXIT_NO;
   } catch (error) {

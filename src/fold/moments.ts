@@ -8,18 +8,18 @@
  * drifting up from 1e6 it keeps 7 digits of the standard deviation, this form 14. The sum and M2 carry their
  * rounding errors along (Neumaier 1974), so that ten million equal steps do not drift either.
  *
- * The same ten doubles lie in a cell in shared memory (state/cells.ts, from CELL_COUNT on) and in a `Moments`.
+ * The same nine doubles, the count first, lie in a cell in shared memory (state/cells.ts, from CELL_COUNT on) and in a
+ * Float64Array of a query.
  */
 
-export const MOMENT_COUNT = 0;
-export const MOMENT_FIRST = 1;
-export const MOMENT_MEAN = 2;
-export const MOMENT_M2 = 3;
-export const MOMENT_M2_ERROR = 4;
-export const MOMENT_SUM = 5;
-export const MOMENT_SUM_ERROR = 6;
-export const MOMENT_MIN = 7;
-export const MOMENT_MAX = 8;
+const MOMENT_FIRST = 1;
+const MOMENT_MEAN = 2;
+const MOMENT_M2 = 3;
+const MOMENT_M2_ERROR = 4;
+const MOMENT_SUM = 5;
+const MOMENT_SUM_ERROR = 6;
+const MOMENT_MIN = 7;
+const MOMENT_MAX = 8;
 export const MOMENT_LENGTH = 9;
 
 /** Adds one finite value to the moments at `at`. */

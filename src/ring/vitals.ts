@@ -14,7 +14,7 @@ export const STAGE_ARCHIVE = 2;
 export const STAGE_SYNC = 3;
 export const STAGE_CONTROL = 4;
 
-export const STAGE_STARTING = 0;
+/** 0: starting. */
 /** The fold rebuilds the tables out of the log. */
 export const STAGE_RECOVERING = 1;
 export const STAGE_RUNNING = 2;

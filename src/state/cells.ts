@@ -23,15 +23,8 @@ const LABELS = 3;
 const BLOCKS = 4;
 const FLAGS = 5;
 
+/** First of the nine doubles of fold/moments.ts. */
 export const CELL_COUNT = 4;
-export const CELL_FIRST = 5;
-export const CELL_MEAN = 6;
-export const CELL_M2 = 7;
-export const CELL_M2_ERROR = 8;
-export const CELL_SUM = 9;
-export const CELL_SUM_ERROR = 10;
-export const CELL_MIN = 11;
-export const CELL_MAX = 12;
 export const CELL_ZEROS = 13;
 export const CELL_SINCE = 14;
 export const CELL_TOUCHED = 15;

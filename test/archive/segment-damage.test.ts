@@ -100,12 +100,19 @@ test('with bytes missing, added or overwritten anywhere every frame that they le
       for (const { text } of untouched) expect(read.text).toContain(text);
       for (const { raw } of read.frames) expect(FRAMES.map(({ text }) => text)).toContain(raw.toString());
       // Frames that are missing as wholes are told by line numbers, where lines follow: see log-reader.test.ts.
-      const isWholeCut = added.length === 0 && [0, ...ENDS].includes(at) && ENDS.includes(end);
-      if (!isWholeCut) expect(read.flaws.length).toBeGreaterThan(0);
+      // Judged by what is left: headers begin alike, so a cut that begins a byte later can leave the same.
+      if (!isRunOfFramesCutOut(changed)) expect(read.flaws.length).toBeGreaterThan(0);
     }),
     { numRuns: 3000 },
   );
 });
+
+function isRunOfFramesCutOut(changed: Buffer): boolean {
+  const starts = [0, ...ENDS];
+  return starts.some((from) =>
+    ENDS.some((to) => Buffer.concat([SEGMENT.subarray(0, from), SEGMENT.subarray(to)]).equals(changed)),
+  );
+}
 
 test('the next header is found wherever it stands, also across the border of what a search reads at once', async () => {
   const directory = temporaryDirectory();

@@ -63,6 +63,7 @@ const LINES = [
   `{"type":"sample","name":"n","value":1,"tags":{"${LONG}":"${LONG}"}}`,
   `{"type":"note","x":${'['.repeat(62)}1${']'.repeat(62)}}`,
   `{"type":"note","x":${'[{"a":'.repeat(31)}[]${'}]'.repeat(31)}}`,
+  `{"type":"note","x":${'['.repeat(64)}1${']'.repeat(64)}}`,
   '{}',
   '   \t\r',
   'tasks.done:1|c',

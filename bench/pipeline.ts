@@ -281,7 +281,8 @@ function checkStatus(status: any, facts: LoadFacts): void {
 }
 
 async function checkAggregates(daemon: Daemon, facts: LoadFacts, batches: number): Promise<void> {
-  const total = async (query: string) => (await daemon.get(`/v1/stats?${query}`)).groups[0] ?? { count: 0, sum: 0 };
+  const total = async (query: string) =>
+    (await daemon.get(`/v1/stats?${query}`)).groups[0] ?? { count: 0, sum: 0 };
   const durations = await total('metric=task_duration_seconds');
   check('task durations', durations.count, facts.tasks);
   check('sum of task durations', durations.sum, facts.durationSum);

@@ -1,0 +1,70 @@
+/** Child processes of a test: none of them outlives it, however it ends. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const living = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of living) child.kill('SIGKILL');
+});
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class Child {
+  readonly pid: number;
+  readonly ended: Promise<Ended>;
+  stdout = '';
+  stderr = '';
+  readonly #process: ChildProcess;
+
+  /** @param script path below dist/ */
+  constructor(script: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    const file = fileURLToPath(new URL(`../../dist/${script}`, import.meta.url));
+    const child = spawn(process.execPath, [file, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...environment(), ...env },
+    });
+    this.#process = child;
+    this.pid = child.pid!;
+    living.add(child);
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+    this.ended = new Promise((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', (code, signal) => {
+        living.delete(child);
+        resolve({ code, signal, stdout: this.stdout, stderr: this.stderr });
+      });
+    });
+  }
+
+  get isAlive(): boolean {
+    return living.has(this.#process);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.ended;
+  }
+}
+
+/** Without what would configure a daemon: the tests say all that they mean. */
+function environment(): Record<string, string | undefined> {
+  const entries = Object.entries(process.env);
+  const foreign =
+    /^(TALLYD_|XDG_|RUNTIME_DIRECTORY$|STATE_DIRECTORY$|JOURNAL_STREAM$|NOTIFY_SOCKET$|NODE_OPTIONS$)/;
+  return Object.fromEntries(entries.filter(([name]) => !foreign.test(name)));
+}

@@ -32,8 +32,11 @@ export default async function control(task: ControlTask): Promise<void> {
     port.postMessage(error instanceof Error ? error : new Error(String(error)));
   const server = await startControl({ tables, texts, status, nowSeconds }, path, onBug);
   vitals.setState(STAGE_CONTROL, STAGE_RUNNING);
+  const busy = () => vitals.setBusyMs(STAGE_CONTROL, performance.eventLoopUtilization().active);
+  const watching = setInterval(busy, 1000);
   port.postMessage('listening');
   await once(port, 'message');
+  clearInterval(watching);
   await server.close();
   port.close();
 }

@@ -115,6 +115,8 @@ class Archive {
         if (this.#rawUsed >= this.#frameRawBytes) {
           this.#closeFrame();
           if (nativeMemoryIsHeld()) await freeNativeMemory();
+          this.#vitals.addBusyMs(STAGE_ARCHIVE, performance.now() - busySince);
+          busySince = performance.now();
         }
       }
       const nowMs = performance.now();

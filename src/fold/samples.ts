@@ -12,12 +12,17 @@ import { bucketOf, ZERO_BUCKET } from '../state/histogram.js';
 import type { Tables } from '../state/tables.js';
 import { addValue } from './moments.js';
 
+/** A power of two: agents times kinds times statuses of a busy host. */
+const RECENT_CELLS = 1024;
+
 export class Samples {
   /** The label set of the next `add`: [key, value, …]. */
   readonly labels = new Int32Array(2 * TAGS_MAX);
   /** The interned words of model/status.ts, by number. */
   readonly statuses: Int32Array;
   readonly #tables: Tables;
+  /** Cells of task durations met lately: agent, kind, status, cell. */
+  readonly #recent = new Int32Array(4 * RECENT_CELLS);
   readonly #overflowLabels = new Int32Array(2);
   readonly #taskDuration: number;
   readonly #taskTokens: number;
@@ -56,8 +61,24 @@ export class Samples {
   }
 
   taskDuration(agent: number, kind: number, status: number, seconds: number, arrived: number): void {
+    // A cell keeps its labels' references, so while it lives the same three numbers mean the same label set.
+    const place = ((agent * 7 + kind) * 5 + status) & (RECENT_CELLS - 1);
+    const recent = this.#recent;
+    const at = place * 4;
+    if (
+      recent[at] === agent &&
+      recent[at + 1] === kind &&
+      recent[at + 2] === status &&
+      recent[at + 3] !== 0
+    ) {
+      if (this.#addTo(recent[at + 3]!, seconds, arrived)) return;
+    }
     const count = this.#pair(this.#kind, kind, this.#pair(this.#agent, agent, 0));
-    this.add(this.#taskDuration, this.#pair(this.#status, status, count), seconds, arrived);
+    const cell = this.add(this.#taskDuration, this.#pair(this.#status, status, count), seconds, arrived);
+    recent[at] = agent;
+    recent[at + 1] = kind;
+    recent[at + 2] = status;
+    recent[at + 3] = cell;
   }
 
   taskTokens(agent: number, kind: number, tokens: number, arrived: number): void {
@@ -82,20 +103,22 @@ export class Samples {
    * Adds a value to the cell of `metric` and the first `labelCount` pairs of `labels`, or to the metric's overflow cell where
    * no cell is left for the set.
    * @param arrived seconds
+   * @returns the cell of the set, or 0 where it has none of its own
    */
-  add(metric: number, labelCount: number, value: number, arrived: number): void {
+  add(metric: number, labelCount: number, value: number, arrived: number): number {
     const { cells, board } = this.#tables;
     let cell = 0;
     if (metric !== 0) {
       cell = cells.find(metric, this.labels, labelCount);
       if (cell === 0) cell = cells.create(metric, this.labels, labelCount, false);
     }
-    if (cell !== 0 && this.#addTo(cell, value, arrived)) return;
+    if (cell !== 0 && this.#addTo(cell, value, arrived)) return cell;
     board.count(COUNT_SERIES_OVERFLOWED);
-    if (metric === 0) return;
+    if (metric === 0) return 0;
     let overflow = cells.find(metric, this.#overflowLabels, 1);
     if (overflow === 0) overflow = cells.create(metric, this.#overflowLabels, 1, true);
     if (overflow !== 0 && overflow !== cell) this.#addTo(overflow, value, arrived);
+    return 0;
   }
 
   /** @returns false if the histogram needs a block and none is left; then nothing was changed */

@@ -71,13 +71,7 @@ export class WorkflowEvents {
     const workflows = this.#context.tables.workflows;
     const slot = this.#find();
     if (slot === 0) return this.#create(true);
-    if (workflows.newest(slot)) {
-      workflows.setTouched(slot, this.#context.arrived);
-    } else {
-      workflows.table.lock(slot);
-      workflows.touch(slot, this.#context.arrived);
-      workflows.table.unlock(slot);
-    }
+    workflows.touch(slot, this.#context.arrived);
     return slot;
   }
 

@@ -15,6 +15,8 @@
  * if it was odd or has changed (`settled`). What it found it verifies by the slot's own lock.
  */
 
+import { stepVersion } from './sequence-lock.js';
+
 const MASK = 0;
 const ENTRIES = 1;
 const VERSION = 2;
@@ -71,7 +73,7 @@ export class SlotIndex {
       hole = (hole + 1) & mask;
     }
     words[ENTRIES]! -= 1;
-    this.#step();
+    stepVersion(this.#words, VERSION);
     let place = hole;
     for (;;) {
       place = (place + 1) & mask;
@@ -86,7 +88,7 @@ export class SlotIndex {
     }
     words[HEAD_WORDS + hole * 2 + 1] = 0;
     words[HEAD_WORDS + hole * 2] = 0;
-    this.#step();
+    stepVersion(this.#words, VERSION);
   }
 
   /** For readers: the version, or −1 while entries move. */
@@ -122,16 +124,12 @@ export class SlotIndex {
     const places = words[MASK]! + 1;
     if (places === this.#placesMax) return;
     const entries = words.slice(HEAD_WORDS, HEAD_WORDS + places * 2);
-    this.#step();
+    stepVersion(this.#words, VERSION);
     words.fill(0, HEAD_WORDS, HEAD_WORDS + places * 2);
     words[MASK] = places * 2 - 1;
     for (let i = 0; i < entries.length; i += 2) {
       if (entries[i + 1] !== 0) this.#place(entries[i]!, entries[i + 1]!);
     }
-    this.#step();
-  }
-
-  #step(): void {
-    Atomics.store(this.#words, VERSION, (this.#words[VERSION]! + 1) & 0x3fff_ffff);
+    stepVersion(this.#words, VERSION);
   }
 }

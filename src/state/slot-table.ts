@@ -9,18 +9,13 @@
  * The first word of a slot is its sequence lock (layout.ts).
  */
 
+import { stepVersion } from './sequence-lock.js';
+
 const TOP = 1;
 const FREE = 2;
 const USED = 3;
 /** Words of the head from here on belong to the table that uses the slots. */
 export const HEAD_OWN = 4;
-
-/**
- * On x86 stores become visible in the order in which they are made (Intel SDM 3A, 8.2.2), and V8 keeps the order of stores to
- * typed arrays, so a plain store will do; elsewhere the lock needs a barrier. `Atomics.store` is a call in Node 20, eight
- * a pair of events: 15 % of the fold.
- */
-const STORES_IN_ORDER = process.arch === 'x64';
 
 export class SlotTable {
   readonly words: Int32Array;
@@ -76,17 +71,11 @@ export class SlotTable {
   }
 
   lock(slot: number): void {
-    this.#step(slot * this.slotWords);
+    stepVersion(this.words, slot * this.slotWords);
   }
 
   unlock(slot: number): void {
-    this.#step(slot * this.slotWords);
-  }
-
-  #step(at: number): void {
-    const version = (this.words[at]! + 1) & 0x3fff_ffff;
-    if (STORES_IN_ORDER) this.words[at] = version;
-    else Atomics.store(this.words, at, version);
+    stepVersion(this.words, slot * this.slotWords);
   }
 
   /** For readers: the lock's number, or -1 while the fold changes the slot. */

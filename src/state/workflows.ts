@@ -145,16 +145,11 @@ export class Workflows {
     for (const ref of interned) this.#names.release(ref, true);
   }
 
-  /** Whether it is the one of its list that was touched last. */
-  newest(slot: number): boolean {
-    return this.table.words[LIVE_LIST + NEWEST] === slot || this.table.words[RECENT_LIST + NEWEST] === slot;
-  }
-
   setTouched(slot: number, atSeconds: number): void {
     this.table.doubles[slot * this.table.slotDoubles + WORKFLOW_TOUCHED] = atSeconds;
   }
 
-  /** Moves it to the front of its list. Call inside the slot's lock. */
+  /** Moves it to the front of its list. Needs no lock: times of touch and links of lists are the fold's own. */
   touch(slot: number, atSeconds: number): void {
     const words = this.table.words;
     this.setTouched(slot, atSeconds);

@@ -14,6 +14,12 @@ export interface Sources {
   readonly nowSeconds: () => number;
 }
 
+/** Of a request: the path as it was sent, percent signs and all. */
+export interface Target {
+  readonly pathname: string;
+  readonly searchParams: URLSearchParams;
+}
+
 export interface Answer {
   readonly status: number;
   readonly body: object;
@@ -24,8 +30,8 @@ const LIMIT_MAX = 100_000;
 const WORKFLOW_PATH = /^\/v1\/workflows\/([^/]+)$/;
 
 /** @throws Problem */
-export async function route(sources: Sources, method: string, url: URL): Promise<Answer> {
-  const { pathname, searchParams } = url;
+export async function route(sources: Sources, method: string, target: Target): Promise<Answer> {
+  const { pathname, searchParams } = target;
   const answer = match(sources, pathname, searchParams);
   if (answer === null)
     throw new Problem(404, 'No such route', `${pathname} is no route of the control socket`);

@@ -2,7 +2,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Problem } from '../query/problem.js';
-import { route, type Sources } from './routes.js';
+import { route, type Sources, type Target } from './routes.js';
 
 const SAMPLE_MS = 1000;
 
@@ -48,7 +48,7 @@ async function answer(
 ): Promise<void> {
   request.resume();
   try {
-    const { status, body } = await route(sources, request.method ?? 'GET', urlOf(request.url ?? '/'));
+    const { status, body } = await route(sources, request.method ?? 'GET', targetOf(request.url ?? '/'));
     send(response, status, 'application/json', body, request.method === 'HEAD');
   } catch (error) {
     if (!(error instanceof Problem)) onBug(error);
@@ -63,12 +63,16 @@ async function answer(
   }
 }
 
-function urlOf(target: string): URL {
-  try {
-    return new URL(target, 'http://tallyd');
-  } catch {
-    throw new Problem(400, 'Bad request target', `${JSON.stringify(target)} is no path`);
+/**
+ * Path and query as they were sent, also out of the absolute form (RFC 9112, 3.2.2). A `URL` would resolve `.` and `..`,
+ * written or as %2E, and these are ids like any other.
+ */
+function targetOf(text: string): Target {
+  const [, pathname = '', query = ''] = /^(?:https?:\/\/[^/?#]*)?([^?#]*)(?:\?([^#]*))?/i.exec(text)!;
+  if (!pathname.startsWith('/')) {
+    throw new Problem(400, 'Bad request target', `${JSON.stringify(text)} is no path`);
   }
+  return { pathname, searchParams: new URLSearchParams(query) };
 }
 
 function send(response: ServerResponse, status: number, type: string, body: object, headOnly: boolean): void {

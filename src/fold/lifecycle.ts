@@ -17,7 +17,7 @@ import {
 } from '../model/event.js';
 import type { Tables } from '../state/tables.js';
 import { EventContext } from './event-context.js';
-import { Samples } from './samples.js';
+import { Samples, UNNAMED } from './samples.js';
 import { TaskEvents } from './task-events.js';
 import { WorkflowEvents } from './workflow-events.js';
 
@@ -80,21 +80,25 @@ export class Lifecycle {
   #takeSample(): void {
     const event = this.#context.event;
     const { names } = this.#context.tables;
-    const labels = this.#samples.labels;
+    const { labels } = this.#samples;
+    let count = event.tagCount;
     for (let i = 0; i < event.tagCount; i++) {
-      labels[2 * i] = this.#context.internSpan(
+      const key = this.#context.internSpan(
         event.tagKeyOffset[i]!,
         event.tagKeyLength[i]!,
         event.tagKeyHash[i]!,
       );
-      labels[2 * i + 1] = this.#context.internSpan(
+      const value = this.#context.internSpan(
         event.tagValueOffset[i]!,
         event.tagValueLength[i]!,
         event.tagValueHash[i]!,
       );
+      labels[2 * i] = key;
+      labels[2 * i + 1] = value;
+      if (key === 0 || value === 0) count = UNNAMED;
     }
     const metric = this.#context.intern(FIELD_NAME);
-    this.#samples.add(metric, event.tagCount, event.value, this.#context.arrived);
+    this.#samples.add(metric, count, event.value, this.#context.arrived);
     names.release(metric, true);
     for (let i = 0; i < event.tagCount * 2; i++) names.release(labels[i]!, true);
   }

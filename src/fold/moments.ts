@@ -5,22 +5,23 @@
  *   d = x − first        mean += (d − mean) / n        M2 += (d − mean before) · (d − mean after)
  *
  * About the first value, since Welford's own form loses the digits that all values share: on 20,000 values
- * drifting up from 1e6 it keeps 7 digits of the standard deviation, this form 14. The sum and M2 carry their
- * rounding errors along (Neumaier 1974), so that ten million equal steps do not drift either.
+ * drifting up from 1e6 it keeps 7 digits of the standard deviation, this form 14. Mean, M2 and sum carry their rounding
+ * errors along (Neumaier 1974): without that ten million values that drift leave 10 digits, as each step of the mean is rounded
+ * the same way.
  *
- * The same nine doubles, the count first, lie in a cell in shared memory (state/cells.ts, from CELL_COUNT on) and in a
+ * The same ten doubles, the count first, lie in a cell in shared memory (state/cells.ts, from CELL_COUNT on) and in a
  * Float64Array of a query.
  */
 
 const MOMENT_FIRST = 1;
 const MOMENT_MEAN = 2;
-const MOMENT_M2 = 3;
-const MOMENT_M2_ERROR = 4;
-const MOMENT_SUM = 5;
-const MOMENT_SUM_ERROR = 6;
-const MOMENT_MIN = 7;
-const MOMENT_MAX = 8;
-export const MOMENT_LENGTH = 9;
+const MOMENT_MEAN_ERROR = 3;
+const MOMENT_M2 = 4;
+const MOMENT_SUM = 6;
+const MOMENT_SUM_ERROR = 7;
+const MOMENT_MIN = 8;
+const MOMENT_MAX = 9;
+export const MOMENT_LENGTH = 10;
 
 /** Adds one finite value to the moments at `at`. */
 export function addValue(m: Float64Array, at: number, x: number): void {
@@ -34,11 +35,9 @@ export function addValue(m: Float64Array, at: number, x: number): void {
     return;
   }
   const d = x - m[at + MOMENT_FIRST]!;
-  const mean = m[at + MOMENT_MEAN]!;
-  const delta = d - mean;
-  const meanNext = mean + delta / count;
-  m[at + MOMENT_MEAN] = meanNext;
-  addCarrying(m, at + MOMENT_M2, delta * (d - meanNext));
+  const delta = d - m[at + MOMENT_MEAN]! - m[at + MOMENT_MEAN_ERROR]!;
+  addCarrying(m, at + MOMENT_MEAN, delta / count);
+  addCarrying(m, at + MOMENT_M2, delta * (d - m[at + MOMENT_MEAN]! - m[at + MOMENT_MEAN_ERROR]!));
   addCarrying(m, at + MOMENT_SUM, x);
   if (x < m[at + MOMENT_MIN]!) m[at + MOMENT_MIN] = x;
   if (x > m[at + MOMENT_MAX]!) m[at + MOMENT_MAX] = x;
@@ -63,11 +62,14 @@ export function mergeMoments(into: Float64Array, at: number, from: Float64Array,
   }
   const count = countA + countB;
   const shift = from[fromAt + MOMENT_FIRST]! - into[at + MOMENT_FIRST]!;
-  const delta = shift + (from[fromAt + MOMENT_MEAN]! - into[at + MOMENT_MEAN]!);
+  const delta =
+    shift +
+    (from[fromAt + MOMENT_MEAN]! - into[at + MOMENT_MEAN]!) +
+    (from[fromAt + MOMENT_MEAN_ERROR]! - into[at + MOMENT_MEAN_ERROR]!);
   into[at] = count;
-  into[at + MOMENT_MEAN] = into[at + MOMENT_MEAN]! + delta * (countB / count);
+  addCarrying(into, at + MOMENT_MEAN, delta * (countB / count));
   addCarrying(into, at + MOMENT_M2, from[fromAt + MOMENT_M2]!);
-  addCarrying(into, at + MOMENT_M2, from[fromAt + MOMENT_M2_ERROR]!);
+  addCarrying(into, at + MOMENT_M2, from[fromAt + MOMENT_M2 + 1]!);
   addCarrying(into, at + MOMENT_M2, delta * delta * countA * (countB / count));
   addCarrying(into, at + MOMENT_SUM, from[fromAt + MOMENT_SUM]!);
   addCarrying(into, at + MOMENT_SUM, from[fromAt + MOMENT_SUM_ERROR]!);
@@ -92,7 +94,7 @@ export function summarize(m: Float64Array, at = 0): Summary {
     return { count: 0, sum: 0, mean: null, variance: null, stddev: null, min: null, max: null };
   }
   const sum = finite(m[at + MOMENT_SUM]! + m[at + MOMENT_SUM_ERROR]!, m[at + MOMENT_SUM]!);
-  const m2 = m[at + MOMENT_M2]! + m[at + MOMENT_M2_ERROR]!;
+  const m2 = m[at + MOMENT_M2]! + m[at + MOMENT_M2 + 1]!;
   const variance = count > 1 ? Math.max(0, m2) / (count - 1) : null;
   return {
     count,
@@ -108,7 +110,9 @@ export function summarize(m: Float64Array, at = 0): Summary {
 /** By the sum, whose error is known, unless it left the range of doubles or the values share most of their digits. */
 function meanOf(m: Float64Array, at: number, sum: number): number {
   const bySum = sum / m[at]!;
-  return Number.isFinite(bySum) ? bySum : m[at + MOMENT_FIRST]! + m[at + MOMENT_MEAN]!;
+  return Number.isFinite(bySum)
+    ? bySum
+    : m[at + MOMENT_FIRST]! + m[at + MOMENT_MEAN]! + m[at + MOMENT_MEAN_ERROR]!;
 }
 
 function finite(value: number, otherwise: number): number {

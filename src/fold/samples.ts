@@ -15,6 +15,9 @@ import { addValue } from './moments.js';
 /** A power of two: agents times kinds times statuses of a busy host. */
 const RECENT_CELLS = 1024;
 
+/** In place of a reference or a count: there is a label, and the names had no room for it. */
+export const UNNAMED = -1;
+
 export class Samples {
   /** The label set of the next `add`: [key, value, …]. */
   readonly labels = new Int32Array(2 * TAGS_MAX);
@@ -47,6 +50,7 @@ export class Samples {
     this.#project = this.word('project');
     this.#overflowLabels[0] = this.word('overflow');
     this.#overflowLabels[1] = this.word('true');
+    tables.cells.overflowBlock(this.#overflowLabels);
   }
 
   /** A word of the program itself, interned for as long as the state lives. */
@@ -60,6 +64,7 @@ export class Samples {
     return names.find(view, 0, bytes.length, hash) || names.intern(view, 0, bytes.length, hash);
   }
 
+  /** Here and below a reference may be UNNAMED. */
   taskDuration(agent: number, kind: number, status: number, seconds: number, arrived: number): void {
     // A cell keeps its labels' references, so while it lives the same three numbers mean the same label set.
     const place = ((agent * 7 + kind) * 5 + status) & (RECENT_CELLS - 1);
@@ -91,9 +96,10 @@ export class Samples {
     this.add(this.#workflowDuration, this.#pair(this.#status, status, count), seconds, arrived);
   }
 
-  /** An absent label is left out of the set. */
+  /** An absent label is left out of the set; one without room among the names makes the set unnamed. */
   #pair(key: number, value: number, count: number): number {
-    if (value === 0) return count;
+    if (value === 0 || count === UNNAMED) return count;
+    if (value === UNNAMED) return UNNAMED;
     this.labels[2 * count] = key;
     this.labels[2 * count + 1] = value;
     return count + 1;
@@ -101,14 +107,14 @@ export class Samples {
 
   /**
    * Adds a value to the cell of `metric` and the first `labelCount` pairs of `labels`, or to the metric's overflow cell where
-   * no cell is left for the set.
+   * no cell is left for the set, or `labelCount` is UNNAMED.
    * @param arrived seconds
    * @returns the cell of the set, or 0 where it has none of its own
    */
   add(metric: number, labelCount: number, value: number, arrived: number): number {
     const { cells, board } = this.#tables;
     let cell = 0;
-    if (metric !== 0) {
+    if (metric !== 0 && labelCount !== UNNAMED) {
       cell = cells.find(metric, this.labels, labelCount);
       if (cell === 0) cell = cells.create(metric, this.labels, labelCount, false);
     }

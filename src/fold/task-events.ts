@@ -22,6 +22,7 @@ import {
   FLAG_MEASURED,
   FLAG_PARALLEL,
   FLAG_PARALLEL_KNOWN,
+  FLAG_UNNAMED,
   TASK_AGENT,
   TASK_DURATION,
   TASK_END_LINE,
@@ -35,7 +36,7 @@ import {
 } from '../state/tasks.js';
 import { WORKFLOW_TASKS_BY_STATUS, WORKFLOW_TASKS_TOTAL } from '../state/workflows.js';
 import type { EventContext } from './event-context.js';
-import type { Samples } from './samples.js';
+import { type Samples, UNNAMED } from './samples.js';
 import type { WorkflowEvents } from './workflow-events.js';
 
 export class TaskEvents {
@@ -120,7 +121,8 @@ export class TaskEvents {
     const ts = this.#context.ts;
     const workflow = this.#workflows.touched();
     const agent = this.#context.intern(FIELD_AGENT);
-    if (agent === 0) {
+    if (workflow < 0 || agent === 0) {
+      names.release(agent, true);
       board.count(COUNT_TASKS_UNTRACKED);
       return;
     }
@@ -151,6 +153,8 @@ export class TaskEvents {
       doubles[slot * slotDoubles + TASK_START_LINE] = 0;
       doubles[slot * slotDoubles + TASK_END_LINE] = 0;
       words[slot * slotWords + TASK_FLAGS] = 0;
+      names.release(words[slot * slotWords + TASK_KIND]!, true);
+      words[slot * slotWords + TASK_KIND] = 0;
     }
     doubles[slot * slotDoubles + TASK_STARTED] = ts;
     this.#describe(slot, true);
@@ -187,8 +191,13 @@ export class TaskEvents {
 
   #setKind(slot: number): void {
     const ref = this.#context.intern(FIELD_KIND);
-    if (ref === 0) return;
     const { table } = this.#context.tables.tasks;
+    const flags = slot * table.slotWords + TASK_FLAGS;
+    if (ref === 0) {
+      if (this.#context.event.length[FIELD_KIND] !== 0) table.words[flags]! |= FLAG_UNNAMED;
+      return;
+    }
+    table.words[flags]! &= ~FLAG_UNNAMED;
     const at = slot * table.slotWords + TASK_KIND;
     this.#context.tables.names.release(table.words[at]!, true);
     table.words[at] = ref;
@@ -210,10 +219,15 @@ export class TaskEvents {
     const ts = this.#context.ts;
     const workflow = this.#workflows.touched();
     const agent = this.#context.intern(FIELD_AGENT);
-    let slot = agent === 0 ? 0 : this.#find(workflow, agent);
+    if (workflow < 0 || agent === 0) {
+      board.count(COUNT_TASKS_UNTRACKED);
+      this.#sampleUntracked(agent);
+      names.release(agent, true);
+      return;
+    }
+    let slot = this.#find(workflow, agent);
     if (slot === 0) {
-      if (agent !== 0) slot = this.#create(workflow, agent);
-      else board.count(COUNT_TASKS_UNTRACKED);
+      slot = this.#create(workflow, agent);
       if (slot === 0) {
         this.#sampleUntracked(agent);
         names.release(agent, true);
@@ -259,7 +273,7 @@ export class TaskEvents {
     const duration = table.doubles[slot * table.slotDoubles + TASK_DURATION]!;
     this.#samples.taskDuration(
       table.words[at + TASK_AGENT]!,
-      table.words[at + TASK_KIND]!,
+      this.#kindOf(slot),
       status,
       duration,
       this.#context.arrived,
@@ -272,26 +286,29 @@ export class TaskEvents {
     const tokens = table.doubles[slot * table.slotDoubles + TASK_TOKENS]!;
     this.#samples.taskTokens(
       table.words[at + TASK_AGENT]!,
-      table.words[at + TASK_KIND]!,
+      this.#kindOf(slot),
       tokens,
       this.#context.arrived,
     );
   }
 
-  /** An end that no slot is left for still counts in the aggregates. */
+  #kindOf(slot: number): number {
+    const { words, slotWords } = this.#context.tables.tasks.table;
+    const at = slot * slotWords;
+    return (words[at + TASK_FLAGS]! & FLAG_UNNAMED) !== 0 ? UNNAMED : words[at + TASK_KIND]!;
+  }
+
+  /** An end that no slot is left for still counts in the aggregates. @param agent 0: the names had no room for it */
   #sampleUntracked(agent: number): void {
-    const { duration, tokens, status } = this.#context.event;
+    const { duration, tokens, status, length } = this.#context.event;
+    const { arrived } = this.#context;
     const kind = this.#context.intern(FIELD_KIND);
+    const agentLabel = agent === 0 ? UNNAMED : agent;
+    const kindLabel = kind === 0 && length[FIELD_KIND] !== 0 ? UNNAMED : kind;
     if (!Number.isNaN(duration)) {
-      this.#samples.taskDuration(
-        agent,
-        kind,
-        this.#samples.statuses[status]!,
-        duration,
-        this.#context.arrived,
-      );
+      this.#samples.taskDuration(agentLabel, kindLabel, this.#samples.statuses[status]!, duration, arrived);
     }
-    if (!Number.isNaN(tokens)) this.#samples.taskTokens(agent, kind, tokens, this.#context.arrived);
+    if (!Number.isNaN(tokens)) this.#samples.taskTokens(agentLabel, kindLabel, tokens, arrived);
     this.#context.tables.names.release(kind, true);
   }
 }

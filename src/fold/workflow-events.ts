@@ -21,6 +21,7 @@ import {
   FLAG_IMPLICIT,
   FLAG_OVER,
   FLAG_STALE,
+  FLAG_UNNAMED,
   WORKFLOW_ENDED,
   WORKFLOW_ERROR_LINE,
   WORKFLOW_FLAGS,
@@ -36,7 +37,7 @@ import {
   WORKFLOW_TASKS_TOTAL,
 } from '../state/workflows.js';
 import type { EventContext } from './event-context.js';
-import type { Samples } from './samples.js';
+import { type Samples, UNNAMED } from './samples.js';
 
 const FIRST_PHASE = 'requirements';
 
@@ -65,12 +66,12 @@ export class WorkflowEvents {
     );
   }
 
-  /** The workflow that the event names, brought to life if it is not known, and touched; 0: names none, or no room. */
+  /** The workflow that the event names, brought to life if it is not known, and touched. 0: it names none; −1: no room. */
   touched(): number {
     if (this.#context.event.length[FIELD_WORKFLOW] === 0) return 0;
     const workflows = this.#context.tables.workflows;
     const slot = this.#find();
-    if (slot === 0) return this.#create(true);
+    if (slot === 0) return this.#create(true) || -1;
     workflows.touch(slot, this.#context.arrived);
     return slot;
   }
@@ -111,6 +112,11 @@ export class WorkflowEvents {
     workflows.table.unlock(slot);
     board.count(COUNT_WORKFLOWS_STALE);
     this.#keepRecentBounded();
+  }
+
+  #keepLiveBounded(): void {
+    const { workflows, memory } = this.#context.tables;
+    while (workflows.live > memory.limits.maxLiveWorkflows) this.#makeStale(workflows.oldestLive);
   }
 
   #keepRecentBounded(): void {
@@ -166,6 +172,7 @@ export class WorkflowEvents {
     }
     this.#update(slot);
     workflows.table.unlock(slot);
+    this.#keepLiveBounded();
     if (completes) this.#sample(slot, ended - ts);
   }
 
@@ -207,8 +214,12 @@ export class WorkflowEvents {
 
   #setName(slot: number, word: number, field: number): void {
     const ref = this.#context.intern(field);
-    if (ref === 0) return;
     const { table } = this.#context.tables.workflows;
+    if (ref === 0) {
+      if (this.#context.event.length[field] !== 0)
+        table.words[slot * table.slotWords + WORKFLOW_FLAGS]! |= FLAG_UNNAMED;
+      return;
+    }
     const at = slot * table.slotWords + word;
     this.#context.tables.names.release(table.words[at]!, true);
     table.words[at] = ref;
@@ -230,7 +241,7 @@ export class WorkflowEvents {
 
   enterPhase(): void {
     const slot = this.touched();
-    if (slot === 0) return;
+    if (slot <= 0) return;
     const { workflows } = this.#context.tables;
     workflows.table.lock(slot);
     this.#setName(slot, WORKFLOW_PHASE, FIELD_PHASE);
@@ -240,7 +251,7 @@ export class WorkflowEvents {
   /** A status of a workflow that is over changes nothing: only a start begins it anew. */
   setStatus(): void {
     const slot = this.touched();
-    if (slot === 0) return;
+    if (slot <= 0) return;
     const { table } = this.#context.tables.workflows;
     const at = slot * table.slotWords;
     if ((table.words[at + WORKFLOW_FLAGS]! & FLAG_OVER) !== 0) return;
@@ -251,7 +262,7 @@ export class WorkflowEvents {
 
   end(): void {
     const slot = this.touched();
-    if (slot === 0) return;
+    if (slot <= 0) return;
     const { workflows, board } = this.#context.tables;
     const { words, doubles, slotWords, slotDoubles } = workflows.table;
     const at = slot * slotWords;
@@ -278,9 +289,10 @@ export class WorkflowEvents {
   #sample(slot: number, duration: number): void {
     const { words, slotWords } = this.#context.tables.workflows.table;
     const at = slot * slotWords;
+    const unnamed = (words[at + WORKFLOW_FLAGS]! & FLAG_UNNAMED) !== 0;
     const status = this.#samples.statuses[words[at + WORKFLOW_STATUS]!]!;
     this.#samples.workflowDuration(
-      words[at + WORKFLOW_NAME]!,
+      unnamed ? UNNAMED : words[at + WORKFLOW_NAME]!,
       words[at + WORKFLOW_PROJECT]!,
       status,
       duration,

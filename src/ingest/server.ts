@@ -63,6 +63,8 @@ interface Connection {
   unanswered: number;
   /** Behind its close record in the ring; Infinity while it is open. */
   closedAt: number;
+  /** The fold has passed that record: no answer is still to be asked for. */
+  released: boolean;
   gone: boolean;
 }
 
@@ -223,6 +225,7 @@ export class IngestServer {
       muted: false,
       unanswered: 0,
       closedAt: Number.POSITIVE_INFINITY,
+      released: false,
       gone: false,
     };
     this.#open.set(slot, connection);
@@ -305,11 +308,12 @@ export class IngestServer {
   #release(connection: Connection): void {
     this.#ledger.setState(connection.slot, CONNECTION_FREE);
     this.#freeSlots.push(connection.slot);
+    connection.released = true;
     this.#endIfAnswered(connection);
   }
 
   #endIfAnswered(connection: Connection): void {
-    if (connection.closedAt === Number.POSITIVE_INFINITY) return;
+    if (!connection.released) return;
     if (connection.unanswered === 0 && connection.outbox.pendingBytes === 0) connection.socket.end();
   }
 

@@ -3,7 +3,7 @@
  *
  *   0      4      8        12       16       20      24           32                                        136
  *   ┌──────┬──────┬────────┬────────┬────────┬───────┬────────────┬────────────────────────────────────────┬───
- *   │ lock │ hash │ metric │ labels │ blocks │ flags │ (reserved) │ count first mean m2 m2err sum sumerr   │
+ *   │ lock │ hash │ metric │ labels │ blocks │ flags │ (reserved) │ count first mean, m2, sum with errors, │
  *   │      │      │        │        │        │       │            │ min max zeros since touched (f64 each) │
  *   └──────┴──────┴────────┴────────┴────────┴───────┴────────────┴────────────────────────────────────────┴───
  *
@@ -11,7 +11,7 @@
  * `blocks` the first block of the histogram. What the numbers mean, and how a value is added: fold/moments.ts.
  */
 
-import { HASH_SEED, hashEnd, hashWord } from '../model/hash.js';
+import { HASH_SEED, hashBytes, hashEnd, hashWord } from '../model/hash.js';
 import { CELL_BYTES, OVERFLOW_CELLS } from './layout.js';
 import type { Names } from './names.js';
 import { SlotIndex } from './slot-index.js';
@@ -23,11 +23,11 @@ const LABELS = 3;
 const BLOCKS = 4;
 const FLAGS = 5;
 
-/** First of the nine doubles of fold/moments.ts. */
+/** First of the ten doubles of fold/moments.ts. */
 export const CELL_COUNT = 4;
-export const CELL_ZEROS = 13;
-export const CELL_SINCE = 14;
-export const CELL_TOUCHED = 15;
+export const CELL_ZEROS = 14;
+export const CELL_SINCE = 15;
+export const CELL_TOUCHED = 16;
 
 export const FLAG_OVERFLOW = 1;
 
@@ -69,12 +69,8 @@ export class Cells {
   /** @param overflow whether the cell may use the room that is kept for overflow cells */
   create(metric: number, labels: Int32Array, labelCount: number, overflow: boolean): number {
     if (this.table.used >= this.#maxSeries + (overflow ? OVERFLOW_CELLS : 0)) return 0;
-    let block = 0;
-    if (labelCount > 0) {
-      for (let i = 0; i < labelCount * 2; i++) this.#labelWords[i] = labels[i]!;
-      block = this.#names.store(this.#labelView, 0, labelCount * 8, 0);
-      if (block === 0) return 0;
-    }
+    const block = overflow ? this.overflowBlock(labels) : this.#storeLabels(labels, labelCount);
+    if (block === 0 && labelCount > 0) return 0;
     const slot = this.table.take();
     if (slot === 0) return 0;
     const hash = this.#hash(metric, labels, labelCount);
@@ -89,6 +85,18 @@ export class Cells {
     for (let i = 0; i < labelCount * 2; i++) this.#names.retain(labels[i]!);
     this.#index.insert(hash, slot);
     return slot;
+  }
+
+  /**
+   * The block of the overflow's labels (one pair), which all overflow cells share. Called once before anything else is
+   * stored: when overflow cells come to life the names may have no room for one more.
+   */
+  overflowBlock(labels: Int32Array): number {
+    this.#labelWords[0] = labels[0]!;
+    this.#labelWords[1] = labels[1]!;
+    const hash = hashBytes(this.#labelBytes, 0, 8);
+    const names = this.#names;
+    return names.find(this.#labelView, 0, 8, hash) || names.intern(this.#labelView, 0, 8, hash);
   }
 
   get used(): number {
@@ -120,6 +128,12 @@ export class Cells {
     if (this.table.top === 1) return;
     this.table.clear();
     this.#index.clear();
+  }
+
+  #storeLabels(labels: Int32Array, labelCount: number): number {
+    if (labelCount === 0) return 0;
+    for (let i = 0; i < labelCount * 2; i++) this.#labelWords[i] = labels[i]!;
+    return this.#names.store(this.#labelView, 0, labelCount * 8, 0);
   }
 
   #hash(metric: number, labels: Int32Array, labelCount: number): number {

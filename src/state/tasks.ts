@@ -49,6 +49,8 @@ export const FLAG_PARALLEL_KNOWN = 1;
 export const FLAG_PARALLEL = 2;
 /** The end brought a duration of its own, or had one by its start. */
 export const FLAG_MEASURED = 4;
+/** It has a kind for which the names had no room. */
+export const FLAG_UNNAMED = 8;
 
 const LOOSE_FIRST = HEAD_OWN;
 const LOOSE_LAST = HEAD_OWN + 1;

@@ -50,6 +50,8 @@ export const FLAG_IMPLICIT = 1;
 export const FLAG_OVER = 2;
 /** Over because nothing touched it for too long, not because an event said so. */
 export const FLAG_STALE = 4;
+/** It has a name, project or phase for which the names had no room. */
+export const FLAG_UNNAMED = 8;
 
 const FIND_TRIES = 1000;
 const LIVE_LIST = HEAD_OWN;

@@ -1,0 +1,72 @@
+/** The same lines give the same bytes: however they are cut into records, and in tables that were used before. */
+
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Replay } from '../../src/fold/replay.js';
+import { allocateTables } from '../../src/state/layout.js';
+import { Tables } from '../../src/state/tables.js';
+import { randomRecords } from '../fold/random-events.js';
+import { ARRIVED, differences, Folded, LIMITS } from '../fold/replaying.js';
+
+/** Small, so that all kinds of forgetting are in it. */
+const TINY = {
+  maxLiveWorkflows: 3,
+  maxRecentWorkflows: 2,
+  maxTasksPerWorkflow: 3,
+  maxTasks: 10,
+  maxSeries: 6,
+};
+
+test.each([
+  ['with room for everything', {}],
+  ['at tiny limits', TINY],
+])('%s, lines of one arrival give the same bytes in any records', (_, limits) => {
+  fc.assert(
+    fc.property(randomRecords(200), fc.integer({ min: 1, max: 9 }), (records, size) => {
+      const lines = records.flat();
+      const one = new Folded(limits).record(lines, ARRIVED * 1e6);
+      const split = new Folded(limits);
+      for (let at = 0; at < lines.length; at += size) split.record(lines.slice(at, at + size), ARRIVED * 1e6);
+      expect(differences(split.memory, one.memory)).toEqual({});
+    }),
+    { numRuns: 15 },
+  );
+});
+
+test('tables that are cleared are as new, byte by byte', () => {
+  fc.assert(
+    fc.property(randomRecords(200), (records) => {
+      const folded = new Folded(TINY);
+      for (const record of records) folded.fold(...record);
+      folded.tables.clear();
+      const fresh = allocateTables({ ...LIMITS, ...TINY });
+      new Tables(fresh);
+      expect(differences(folded.memory, fresh)).toEqual({});
+    }),
+    { numRuns: 15 },
+  );
+});
+
+test('tables that are cleared and filled again, whatever a death had left in them, are as those filled once', () => {
+  fc.assert(
+    fc.property(randomRecords(200), randomRecords(200), fc.nat(3), (before, records, locked) => {
+      const reused = new Folded(TINY);
+      for (const record of before) reused.fold(...record);
+      const { table } = reused.tables.workflows;
+      for (let slot = 1; slot <= locked && slot < table.top; slot++) table.lock(slot);
+      reused.tables.clear();
+      const once = new Folded(TINY);
+      const again = new Replay(reused.tables, 0);
+      let arrivedUs = ARRIVED * 1e6;
+      for (const record of records) {
+        arrivedUs += 1000;
+        once.record(record, arrivedUs);
+        const raw = Buffer.from(record.map((event) => `${JSON.stringify(event)}\n`).join(''));
+        again.attach(raw);
+        again.fold(0, raw.length, record.length, arrivedUs);
+      }
+      expect(differences(reused.memory, once.memory)).toEqual({});
+    }),
+    { numRuns: 15 },
+  );
+});

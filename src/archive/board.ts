@@ -8,7 +8,8 @@
  *
  * `written` is a set of numbers that belong together (position in the ring, line, segment, its size …): the archive stage
  * fills the set that is not current and makes it current by one store, so position and file offset never part. `durable`
- * and its line are the sync stage's. Readers take a set and take it again if `current` moved meanwhile.
+ * and its line are the sync stage's. `current` counts the stores, and its last bit is the set: readers take a set and take it
+ * again if `current` moved meanwhile, also where it moved by two and the same set was filled again.
  */
 
 const CURRENT = 0; // in words
@@ -62,7 +63,7 @@ export class ArchiveBoard {
   written(): Written {
     for (;;) {
       const current = Atomics.load(this.#words, CURRENT);
-      const at = WRITTEN + current * WRITTEN_LENGTH;
+      const at = WRITTEN + (current & 1) * WRITTEN_LENGTH;
       const d = this.#doubles;
       const written = {
         position: d[at]!,
@@ -83,8 +84,8 @@ export class ArchiveBoard {
   }
 
   setWritten(w: Written): void {
-    const other = 1 - Atomics.load(this.#words, CURRENT);
-    const at = WRITTEN + other * WRITTEN_LENGTH;
+    const next = (Atomics.load(this.#words, CURRENT) + 1) | 0;
+    const at = WRITTEN + (next & 1) * WRITTEN_LENGTH;
     const d = this.#doubles;
     d[at] = w.position;
     d[at + 1] = w.line;
@@ -98,7 +99,7 @@ export class ArchiveBoard {
     d[at + 9] = w.lastArrivedUs;
     d[at + 10] = w.oldestUs;
     d[at + 11] = w.damagedBytes;
-    Atomics.store(this.#words, CURRENT, other);
+    Atomics.store(this.#words, CURRENT, next);
   }
 
   /** Position up to which the archive stage asks the sync stage for durability. */

@@ -107,7 +107,22 @@ class Archive {
       this.#writer = SegmentWriter.open(path, written.segmentBytes, this.#files);
     }
     this.#publish();
+    // One that died may have written, and not asked for it to be made durable.
+    if (this.#board.syncWanted < written.position) this.#beginInterval();
     this.#vitals.setState(STAGE_ARCHIVE, STAGE_RUNNING);
+    try {
+      await this.#loop();
+    } finally {
+      // Also where it dies: the one that is run again opens its own.
+      this.#writer?.close();
+    }
+    // The fold may have ended after the last look at the interval.
+    this.#board.wantSync(written.position);
+    this.#vitals.setState(STAGE_ARCHIVE, STAGE_DONE);
+    this.#syncBell.ring();
+  }
+
+  async #loop(): Promise<void> {
     let busySince = performance.now();
     for (;;) {
       while (this.#reader.tryNext()) {
@@ -128,9 +143,6 @@ class Archive {
       this.#sleep();
       busySince = performance.now();
     }
-    this.#writer?.close();
-    this.#vitals.setState(STAGE_ARCHIVE, STAGE_DONE);
-    this.#syncBell.ring();
   }
 
   /** A stage that died between creating a segment and saying its first frame has left a file that nothing refers to. */
@@ -148,23 +160,28 @@ class Archive {
 
   #mustClose(nowMs: number): boolean {
     if (!this.#hasStaged()) return false;
-    if (this.#wantedPosition() > this.#written.position || this.#isAsked()) return true;
+    if (this.#wishedPosition(CURSOR_WANTED) > this.#written.position) return true;
+    if (this.#wishedPosition(CURSOR_ASKED) > this.#written.position) return true;
     return nowMs >= this.#syncAtMs || this.#foldIsDone() || this.#ringIsFull();
   }
 
   /** Main waits for room and the fold has nothing left to do: what is staged is all that can free some. */
   #ringIsFull(): boolean {
     const { cursors, end } = this.#reader;
-    return Atomics.load(cursors, FLAG_STALLED) !== 0 && (end | 0) === Atomics.load(cursors, CURSOR_PUBLISHED);
+    return this.#isStalled() && (end | 0) === Atomics.load(cursors, CURSOR_PUBLISHED);
   }
 
-  #wantedPosition(): number {
-    return positionOf(Atomics.load(this.#reader.cursors, CURSOR_WANTED), this.#written.position);
+  #isStalled(): boolean {
+    return Atomics.load(this.#reader.cursors, FLAG_STALLED) !== 0;
   }
 
-  #isAsked(): boolean {
-    const asked = Atomics.load(this.#reader.cursors, CURSOR_ASKED);
-    return positionOf(asked, this.#written.position) > this.#written.position;
+  /**
+   * The position up to which somebody wishes the log to be written. Nobody wishes for what is not folded, so one that
+   * seems to be ahead of the fold is an old one, 2^31 bytes or more behind.
+   */
+  #wishedPosition(cursor: number): number {
+    const position = positionOf(Atomics.load(this.#reader.cursors, cursor), this.#written.position);
+    return position > this.#reader.gatePosition() ? position - 2 ** 32 : position;
   }
 
   #foldIsDone(): boolean {
@@ -178,11 +195,16 @@ class Archive {
   /** Says from where on it wants to be woken: at once if nothing is staged, else when a frame is full. */
   #sleep(): void {
     const { cursors } = this.#reader;
-    const staged = this.#hasStaged();
+    // While main waits for room every record counts: the last one makes the ring full.
+    const stalled = this.#isStalled();
+    const staged = this.#hasStaged() && !stalled;
     const wakeAt = this.#reader.end + (staged ? Math.max(8, this.#frameRawBytes - this.#rawUsed) : 8);
     Atomics.store(cursors, CURSOR_WAKE_AT, wakeAt | 0);
     const hasWork = () =>
-      this.#reader.gatePosition() >= wakeAt || this.#finished() || this.#mustClose(performance.now());
+      this.#reader.gatePosition() >= wakeAt ||
+      this.#isStalled() !== stalled ||
+      this.#finished() ||
+      this.#mustClose(performance.now());
     this.#bell.sleep(hasWork, Math.max(0, this.#syncAtMs - performance.now()));
   }
 
@@ -205,9 +227,11 @@ class Archive {
     } else {
       for (; cuts > 0; cuts--) this.#cuts.next();
     }
-    if (this.#syncAtMs === Number.POSITIVE_INFINITY) {
-      this.#syncAtMs = performance.now() + this.#options.syncIntervalMs;
-    }
+    if (this.#syncAtMs === Number.POSITIVE_INFINITY) this.#beginInterval();
+  }
+
+  #beginInterval(): void {
+    this.#syncAtMs = performance.now() + this.#options.syncIntervalMs;
   }
 
   #copy(from: number, to: number): void {
@@ -263,7 +287,7 @@ class Archive {
     const { cursors } = this.#reader;
     this.#cuts.free(this.#written.cuts);
     Atomics.store(cursors, CURSOR_ARCHIVED, this.#written.position | 0);
-    if (Atomics.load(cursors, FLAG_STALLED) !== 0) this.#mainBell.ring();
+    if (this.#isStalled()) this.#mainBell.ring();
   }
 
   /** The segment for a frame that begins with this line: the active one, or a new one if that is full or old. */
@@ -288,7 +312,7 @@ class Archive {
   #askForSync(nowMs: number): void {
     const { position } = this.#written;
     if (this.#board.syncWanted >= position) return;
-    const waiting = this.#wantedPosition() > this.#board.syncWanted;
+    const waiting = this.#wishedPosition(CURSOR_WANTED) > this.#board.syncWanted;
     if (!waiting && nowMs < this.#syncAtMs && !this.#foldIsDone()) return;
     this.#syncAtMs = Number.POSITIVE_INFINITY;
     this.#board.wantSync(position);

@@ -33,34 +33,38 @@ export function runSync(memory: SyncMemory, directory: string, files: ArchiveFil
   let segment = 0;
   let fd = -1;
   vitals.setState(STAGE_SYNC, STAGE_RUNNING);
-  for (;;) {
-    const startedMs = performance.now();
-    if (board.syncWanted > durable) {
-      const written = board.written();
-      if (written.line > syncedLine) {
-        const path = join(directory, segmentName(written.segment));
-        try {
-          if (segment !== written.segment) {
-            if (fd >= 0) files.closeSync(fd);
-            fd = files.openSync(path, constants.O_RDONLY);
-            segment = written.segment;
+  try {
+    for (;;) {
+      const startedMs = performance.now();
+      if (board.syncWanted > durable) {
+        const written = board.written();
+        if (written.line > syncedLine) {
+          const path = join(directory, segmentName(written.segment));
+          try {
+            if (segment !== written.segment) {
+              if (fd >= 0) files.closeSync(fd);
+              fd = -1;
+              fd = files.openSync(path, constants.O_RDONLY);
+              segment = written.segment;
+            }
+            files.fdatasyncSync(fd);
+          } catch (error) {
+            throw failureOfSystemError(error, 'make durable', path);
           }
-          files.fdatasyncSync(fd);
-        } catch (error) {
-          throw failureOfSystemError(error, 'make durable', path);
+          syncedLine = written.line;
+          board.setDurable(written.line, performance.now() - startedMs);
         }
-        syncedLine = written.line;
-        board.setDurable(written.line, performance.now() - startedMs);
+        durable = written.position;
+        Atomics.store(cursors, CURSOR_DURABLE, durable | 0);
+        mainBell.ring();
+        vitals.addBusyMs(STAGE_SYNC, performance.now() - startedMs);
       }
-      durable = written.position;
-      Atomics.store(cursors, CURSOR_DURABLE, durable | 0);
-      mainBell.ring();
-      vitals.addBusyMs(STAGE_SYNC, performance.now() - startedMs);
+      const archiveIsDone = () => vitals.state(STAGE_ARCHIVE) === STAGE_DONE;
+      if (archiveIsDone() && board.syncWanted <= durable) break;
+      bell.sleep(() => board.syncWanted > durable || archiveIsDone(), Number.POSITIVE_INFINITY);
     }
-    const archiveIsDone = () => vitals.state(STAGE_ARCHIVE) === STAGE_DONE;
-    if (archiveIsDone() && board.syncWanted <= durable) break;
-    bell.sleep(() => board.syncWanted > durable || archiveIsDone(), Number.POSITIVE_INFINITY);
+  } finally {
+    if (fd >= 0) files.closeSync(fd);
   }
-  if (fd >= 0) files.closeSync(fd);
   vitals.setState(STAGE_SYNC, STAGE_DONE);
 }

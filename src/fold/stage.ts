@@ -134,7 +134,11 @@ class Fold {
   }
 
   async run(rerun: boolean): Promise<void> {
-    if (rerun) this.#publishCommit();
+    if (rerun) {
+      this.#publishCommit();
+      // The one before may have died between a commit and the wish of a client that waits for it.
+      this.#want(this.#commit[COMMIT_POSITION]!);
+    }
     await this.#takeOver(rerun);
     this.#vitals.setState(STAGE_FOLD, STAGE_RUNNING);
     let busySince = performance.now();

@@ -6,7 +6,7 @@
 import { describe, expect, test } from 'vitest';
 import type { FileFault, FoldFault } from './faults.js';
 import { Pipeline } from './pipeline.js';
-import { type Batch, randomOf, runAndCompare, workload } from './workload.js';
+import { type Batch, openFilesIn, randomOf, runAndCompare, workload } from './workload.js';
 
 const SEED = Number(process.env.TALLYD_SEED ?? 20250611);
 
@@ -238,4 +238,23 @@ test('a sync stage that dies before or after its fdatasync answers each sync onc
   const pipeline = new Pipeline({ sync, syncIntervalMs: 20, segmentBytes: 12 * 1024 });
   await runAndCompare(pipeline, workload(600, SEED + 5), { inStep: true });
   expect(pipeline.deaths('sync')).toEqual([1, 1, 1, 1]);
+});
+
+test('stages that die of the disk leave no file open', async () => {
+  const archive: FileFault[] = [0, 2].map((call) => ({
+    operation: 'writevSync',
+    call,
+    when: 'half',
+    how: 'throw',
+  }));
+  const sync: FileFault[] = [0, 2].map((call) => ({
+    operation: 'fdatasyncSync',
+    call,
+    when: 'before',
+    how: 'throw',
+  }));
+  const pipeline = new Pipeline({ archive, sync, syncIntervalMs: 20 });
+  await runAndCompare(pipeline, workload(400, SEED + 6), { inStep: true });
+  expect([...pipeline.deaths('archive'), ...pipeline.deaths('sync')]).toEqual([1, 1, 1, 1]);
+  expect(openFilesIn(pipeline.directory)).toEqual([]);
 });

@@ -1,5 +1,6 @@
 /** Lines of all kinds for a pipeline, and what must have come of them afterwards. */
 
+import { readdirSync, readlinkSync } from 'node:fs';
 import { expect } from 'vitest';
 import { readLog } from '../archive/log-fixture.js';
 import { differences, Folded } from '../fold/replaying.js';
@@ -134,6 +135,18 @@ export async function runAndCompare(
   }
   expect(pipeline.answers.map(({ afterMs: _, ...answer }) => answer)).toEqual(answers);
   expect(pipeline.errors).toEqual([]);
+}
+
+/** Which of its files this process, with all its threads, has open. */
+export function openFilesIn(directory: string): string[] {
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      const path = readlinkSync(`/proc/self/fd/${fd}`);
+      return path.startsWith(directory) ? [path] : [];
+    } catch {
+      return []; // closed since it was listed
+    }
+  });
 }
 
 function countOf(batches: readonly Batch[], kind: LineKind, but: ReadonlySet<number>): number {

@@ -16,6 +16,7 @@ import {
   CURSOR_ASKED,
   CURSOR_FOLDED,
   CURSOR_PUBLISHED,
+  CURSOR_RESUME_AT,
   CURSOR_WAKE_AT,
   CURSOR_WANTED,
   FLAG_STALLED,
@@ -171,6 +172,11 @@ class Archive {
     return this.#isStalled() && (end | 0) === Atomics.load(cursors, CURSOR_PUBLISHED);
   }
 
+  #mainHasRoom(): boolean {
+    const { position } = this.#written;
+    return (((position | 0) - Atomics.load(this.#reader.cursors, CURSOR_RESUME_AT)) | 0) >= 0;
+  }
+
   #isStalled(): boolean {
     return Atomics.load(this.#reader.cursors, FLAG_STALLED) !== 0;
   }
@@ -195,16 +201,11 @@ class Archive {
   /** Says from where on it wants to be woken: at once if nothing is staged, else when a frame is full. */
   #sleep(): void {
     const { cursors } = this.#reader;
-    // While main waits for room every record counts: the last one makes the ring full.
-    const stalled = this.#isStalled();
-    const staged = this.#hasStaged() && !stalled;
+    const staged = this.#hasStaged();
     const wakeAt = this.#reader.end + (staged ? Math.max(8, this.#frameRawBytes - this.#rawUsed) : 8);
     Atomics.store(cursors, CURSOR_WAKE_AT, wakeAt | 0);
     const hasWork = () =>
-      this.#reader.gatePosition() >= wakeAt ||
-      this.#isStalled() !== stalled ||
-      this.#finished() ||
-      this.#mustClose(performance.now());
+      this.#reader.gatePosition() >= wakeAt || this.#finished() || this.#mustClose(performance.now());
     this.#bell.sleep(hasWork, Math.max(0, this.#syncAtMs - performance.now()));
   }
 
@@ -287,7 +288,7 @@ class Archive {
     const { cursors } = this.#reader;
     this.#cuts.free(this.#written.cuts);
     Atomics.store(cursors, CURSOR_ARCHIVED, this.#written.position | 0);
-    if (this.#isStalled()) this.#mainBell.ring();
+    if (this.#isStalled() && this.#mainHasRoom()) this.#mainBell.ring();
   }
 
   /** The segment for a frame that begins with this line: the active one, or a new one if that is full or old. */

@@ -16,6 +16,7 @@ import {
   CURSOR_PUBLISHED,
   CURSOR_WAKE_AT,
   CURSOR_WANTED,
+  FLAG_STALLED,
   KIND_CLOSE,
   KIND_TOO_LONG,
   type RingMemory,
@@ -154,6 +155,8 @@ class Fold {
       }
       if (this.#vitals.stopping && !this.#reader.hasNext()) break;
       this.#vitals.addBusyMs(STAGE_FOLD, performance.now() - busySince);
+      // Main waits for room, and what the archive has staged is all that can free some.
+      if (Atomics.load(this.#reader.cursors, FLAG_STALLED) !== 0) this.#archiveBell.ring();
       this.#bell.sleep(() => this.#reader.hasNext() || this.#vitals.stopping, Number.POSITIVE_INFINITY);
       busySince = performance.now();
     }

@@ -11,7 +11,14 @@
 
 import net from 'node:net';
 import { Bell } from '../ring/bell.js';
-import { CURSOR_DURABLE, CURSOR_FOLDED, FLAG_STALLED, positionOf, type RingMemory } from '../ring/layout.js';
+import {
+  CURSOR_DURABLE,
+  CURSOR_FOLDED,
+  CURSOR_RESUME_AT,
+  FLAG_STALLED,
+  positionOf,
+  type RingMemory,
+} from '../ring/layout.js';
 import { CONNECTION_CLOSING, CONNECTION_FREE, type Ledger } from '../ring/ledger.js';
 import {
   MAIL_ERROR,
@@ -272,6 +279,8 @@ export class IngestServer {
     this.#stalled = true;
     this.#ledger.countStall();
     for (const { socket } of this.#open.values()) socket.pause();
+    const resumeAt = this.#ring.published - (this.#ring.capacityBytes - this.#resumeBytes);
+    Atomics.store(this.#cursors, CURSOR_RESUME_AT, resumeAt | 0);
     Atomics.store(this.#cursors, FLAG_STALLED, 1);
     this.#archiveBell.ring();
     // The archive may have freed everything just before it could see the flag.

@@ -13,6 +13,10 @@
  *          │ wanted │        │ wake at │      │ asked │        │ stalled │
  *          └────────┘        └─────────┘      └───────┘        └─────────┘
  *            fold              archive          control          main
+ *     1024 ┌───────────┐
+ *          │ resume at │
+ *          └───────────┘
+ *            main
  *
  * published ≥ folded ≥ archived ≥ durable, as differences modulo 2^32: a cursor is a position in bytes since the
  * start of the process, of which 32 bits are kept. `wanted` is the position that the fold asks to be written at once (a
@@ -43,7 +47,8 @@ export const CURSOR_WANTED = 4 * CURSOR_STRIDE;
 export const CURSOR_WAKE_AT = 5 * CURSOR_STRIDE;
 export const CURSOR_ASKED = 6 * CURSOR_STRIDE;
 export const FLAG_STALLED = 7 * CURSOR_STRIDE;
-const CURSOR_COUNT = 8;
+export const CURSOR_RESUME_AT = 8 * CURSOR_STRIDE;
+const CURSOR_COUNT = 9;
 
 export const RECORD_HEADER_BYTES = 40;
 export const RECORD_SIZE = 0;

@@ -27,7 +27,7 @@ const FRAME_BYTES_MIN = 15;
 export const LZ4_EXPANSION_MAX = 255;
 
 /** Small beside the ring, and large enough that the turns cost nothing. */
-const HELD_BYTES_MAX = 32 * 1024 * 1024;
+const HELD_BYTES_MAX = 8 * 1024 * 1024;
 /** Handed out in this thread since its event loop last turned. */
 let heldBytes = 0;
 

@@ -9,6 +9,8 @@
  * compresses or decompresses in a loop asks `nativeMemoryIsHeld` and awaits `freeNativeMemory`.
  */
 
+import './native-memory.js';
+
 import { setImmediate } from 'node:timers/promises';
 import { compressFrameSync, decompressFrameSync } from 'lz4-napi';
 import { Failure } from '../model/failure.js';

@@ -22,6 +22,11 @@ export interface Stage {
 const DEATHS_MAX = 20;
 const DEATHS_WITHIN_MS = 30_000;
 const PAUSE_AFTER_MS = 250;
+/**
+ * The stages make next to no garbage, so with the usual 16 MiB collections would be far apart, and native memory that hangs on
+ * small objects (compressed frames) would wait for them.
+ */
+const YOUNG_GENERATION_MB = 2;
 
 export class Supervisor {
   readonly #pool: Piscina;
@@ -36,6 +41,7 @@ export class Supervisor {
       maxThreads: threads,
       idleTimeout: Number.POSITIVE_INFINITY,
       concurrentTasksPerWorker: 1,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     });
     this.#vitals = vitals;
     this.#log = log;

@@ -2,7 +2,7 @@
 
 import { Problem } from '../query/problem.js';
 import { queryMetrics, queryStats } from '../query/stats.js';
-import type { StatusView } from '../query/status.js';
+import { RECOVERING, type StatusView } from '../query/status.js';
 import type { Texts } from '../query/texts.js';
 import { queryWorkflow } from '../query/workflow.js';
 import type { Tables } from '../state/tables.js';
@@ -73,8 +73,7 @@ function readiness(reason: string | null): Answer {
 
 /** While the tables are rebuilt they hold a part of the log only, and no answer is better than a wrong one. */
 function requireTables({ status }: Sources): void {
-  const reason = status.notReady();
-  if (reason?.startsWith('recovering')) throw new Problem(503, 'Not ready', `${reason}; ask again`);
+  if (status.recovering()) throw new Problem(503, 'Not ready', `${RECOVERING}; ask again`);
 }
 
 function stats(sources: Sources, params: URLSearchParams): object {

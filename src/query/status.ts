@@ -8,6 +8,7 @@ import { STAGE_FOLD, STAGE_INGEST, STAGE_NAMES, STAGE_RUNNING, Vitals } from '..
 import type { Tables } from '../state/tables.js';
 
 export const PROTOCOL = 1;
+export const RECOVERING = 'recovering: the tables are rebuilt out of the log';
 
 export interface StatusMemory {
   readonly ring: RingMemory;
@@ -60,6 +61,11 @@ export class StatusView {
       return 'recovering: the tables are rebuilt out of the log';
     if (this.#vitals.state(STAGE_INGEST) !== STAGE_RUNNING) return 'starting';
     return null;
+  }
+
+  /** Whether the tables hold a part of the log only. At a drain, when the fold is done, they are whole. */
+  recovering(): boolean {
+    return !this.#vitals.stopping && this.#vitals.state(STAGE_FOLD) !== STAGE_RUNNING;
   }
 
   degraded(): string[] {

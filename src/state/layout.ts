@@ -11,7 +11,6 @@
  * What a stale view can do: show the slot as it was before. It never shows half of a change.
  */
 
-import { GROUP_MEMBERS_MAX, NAME_BYTES_MAX } from '../model/event.js';
 import { namesIndexBytes } from './names.js';
 import { slotIndexBytes } from './slot-index.js';
 
@@ -48,6 +47,8 @@ export const BUCKETS_BYTES = 272;
 /** Typical cells spread over fewer octaves; one that needs more than are left counts on in its overflow. */
 const OCTAVES_PER_CELL = 32;
 const NAME_BYTES_TYPICAL = 48;
+/** Room for the words that every state needs, and for some names beside them. */
+const NAMES_BYTES_MIN = 80 * 1024;
 
 export function workflowSlots(limits: StateLimits): number {
   return limits.maxLiveWorkflows + limits.maxRecentWorkflows + 2;
@@ -70,7 +71,7 @@ function indexMemory(entries: number): SharedArrayBuffer {
 }
 
 export function allocateTables(limits: StateLimits): TablesMemory {
-  const namesBytes = Math.max(limits.namesBytes, 64 * (NAME_BYTES_MAX + GROUP_MEMBERS_MAX));
+  const namesBytes = Math.max(limits.namesBytes, NAMES_BYTES_MIN);
   return {
     limits,
     board: memoryOf(4096),

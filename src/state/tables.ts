@@ -3,7 +3,7 @@
 import { Board } from './board.js';
 import { Cells } from './cells.js';
 import { Buckets } from './histogram.js';
-import type { TablesMemory } from './layout.js';
+import { BUCKETS_BYTES, type TablesMemory } from './layout.js';
 import { Names } from './names.js';
 import { Tasks } from './tasks.js';
 import { Workflows } from './workflows.js';
@@ -33,7 +33,7 @@ export class Tables {
   usedBytes(): number {
     const slots = [this.workflows.table, this.tasks.table, this.cells.table];
     const bytes = slots.reduce((sum, table) => sum + table.top * table.slotWords * 4, 0);
-    return bytes + this.names.heapBytes + this.buckets.used * 272;
+    return bytes + this.names.heapBytes + this.buckets.used * BUCKETS_BYTES;
   }
 
   clear(): void {

@@ -3,7 +3,7 @@
  * 1, 16 and 200 connections for a time, then a sync on each, which must find all of them durable. Afterwards the ledger must
  * close, the counts and the sum of all durations must be exact, and the archive must hold every line, in order.
  *
- * Baseline: naive-daemon.ts, under the same sender.
+ * Baselines, under the same sender: naive-daemon.ts, and where a C compiler is there reference.c, which does the bare work.
  */
 
 import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
@@ -22,11 +22,13 @@ import {
   medianOf,
   type Options,
   slopeOf,
+  type Variant,
   type Verdict,
 } from './harness.js';
 import { LINE_BYTES, type LoadFacts, loadFacts, WORKFLOWS_PER_BATCH, workflowId } from './load.js';
 import type { NaiveTotals } from './naive-daemon.js';
 import { type Usage, usageOf } from './process-usage.js';
+import { compilerIsThere, Reference } from './reference.js';
 import type { Sent } from './sender.js';
 
 export const pipelineBench: Bench = {
@@ -69,6 +71,7 @@ const DISK_SPARE_BYTES = 1e9;
 const WHOLE_FRAME_EVERY = 16;
 const RECENT_MAX = 10_000;
 
+const REFERENCE = 'C reference';
 const RATE = 'M events/s durable';
 const SLOPE = 'rss slope MiB/s';
 
@@ -86,6 +89,7 @@ function* comparisons(options: Options): Generator<Comparison> {
           isBaseline: true,
           pass: () => inDirectory(seconds, (directory) => naivePass(run, directory)),
         },
+        ...(compilerIsThere() ? [referenceVariant(run)] : []),
       ],
     };
   }
@@ -96,6 +100,13 @@ interface Run {
   readonly seconds: number;
   readonly depth: number;
   readonly profileDirectory: string | null;
+}
+
+function referenceVariant(run: Run): Variant {
+  return {
+    name: REFERENCE,
+    pass: () => inDirectory(run.seconds, (directory) => referencePass(run, directory)),
+  };
 }
 
 /** A folder on a real disk, gone afterwards. @throws CheckFailure where the disk has no room for a pass */
@@ -164,6 +175,24 @@ async function naivePass(run: Run, directory: string): Promise<Figures> {
     return figuresOf(measured);
   } finally {
     await daemon.end();
+  }
+}
+
+async function referencePass(run: Run, directory: string): Promise<Figures> {
+  const socketPath = join(directory, 'ingest.sock');
+  const reference = await Reference.start(directory, socketPath);
+  try {
+    const measured = await measure(run, socketPath, reference.pid, async () => {});
+    const facts = checkSent(measured.sent, run);
+    const totals = await reference.stop();
+    check('lines', totals.lines, facts.lines);
+    check('malformed lines', totals.malformed, 0);
+    check('ends of tasks', totals.ends, facts.tasks);
+    check('sum of tokens', totals.tokens, facts.tokens);
+    check('samples', totals.samples, facts.lines);
+    return figuresOf(measured);
+  } finally {
+    reference.kill();
   }
 }
 

@@ -18,6 +18,7 @@ import {
   FLAG_STALLED,
   positionOf,
   type RingMemory,
+  readBytesMax,
 } from '../ring/layout.js';
 import { CONNECTION_CLOSING, CONNECTION_FREE, type Ledger } from '../ring/ledger.js';
 import {
@@ -32,7 +33,6 @@ import { RingWriter } from '../ring/writer.js';
 import { type ConnectionHost, LineCollector } from './connection.js';
 import { Outbox } from './outbox.js';
 
-const SCRATCH_BYTES = 256 * 1024;
 /** Room for what one read can publish beside its own bytes and the carry. */
 const SPARE_BYTES = 4096;
 export const LISTEN_BACKLOG = 4096;
@@ -125,7 +125,7 @@ export class IngestServer {
     this.#foldBell = new Bell(memory.foldBell);
     this.#archiveBell = new Bell(memory.archiveBell);
     const { capacityBytes } = memory.ring;
-    this.#scratch = new Uint8Array(Math.min(SCRATCH_BYTES, capacityBytes / 8));
+    this.#scratch = new Uint8Array(readBytesMax(capacityBytes));
     this.#scratchWords = new Int32Array(this.#scratch.buffer);
     this.#reserveBytes = this.#scratch.length + options.maxLineBytes + SPARE_BYTES;
     this.#resumeBytes = Math.max(capacityBytes / 2, 2 * this.#reserveBytes + 1024);

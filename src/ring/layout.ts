@@ -99,6 +99,13 @@ export function recordBytesMax(capacityBytes: number): number {
   return capacityBytes / 2 - 8;
 }
 
+const READ_BYTES_MAX = 256 * 1024;
+
+/** The most that ingest takes out of a socket at once: what a record holds at most, but for a line begun before. */
+export function readBytesMax(capacityBytes: number): number {
+  return Math.min(READ_BYTES_MAX, capacityBytes / 8);
+}
+
 /** The position that a cursor means, out of its 32 bits and any position that is less than 2^31 away. */
 export function positionOf(cursor: number, near: number): number {
   return near + ((cursor - (near | 0)) | 0);

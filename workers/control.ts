@@ -1,10 +1,12 @@
 /**
- * The control thread. Takes the daemon's shared memory, the path to listen on and a port: posts `listening` on it, and
- * errors that are bugs; returns after `stop` came on it. Unlike the other stages it has an event loop.
+ * The control thread. Takes the daemon's shared memory, the path to listen on and a port: posts `listening` on it,
+ * `{ warning }` for the log, and errors that are bugs; returns after `stop` came on it. Unlike the other stages it has an
+ * event loop.
  */
 
 import { once } from 'node:events';
 import type { MessagePort } from 'node:worker_threads';
+import { EVENT_STREAMS_DEFAULTS, EventStreams } from '../src/control/event-streams.js';
 import { startControl } from '../src/control/server.js';
 import type { DaemonMemory } from '../src/daemon/memory.js';
 import { StatusView } from '../src/query/status.js';
@@ -30,7 +32,10 @@ export default async function control(task: ControlTask): Promise<void> {
   const nowSeconds = () => Date.now() / 1000;
   const onBug = (error: unknown) =>
     port.postMessage(error instanceof Error ? error : new Error(String(error)));
-  const server = await startControl({ tables, texts, status, nowSeconds }, path, onBug);
+  const onCutOff = (bytes: number) =>
+    port.postMessage({ warning: `cut off a reader of /v1/events that did not take ${bytes} bytes` });
+  const events = new EventStreams(memory, { ...EVENT_STREAMS_DEFAULTS, onCutOff });
+  const server = await startControl({ tables, texts, status, events, nowSeconds }, path, onBug);
   vitals.setState(STAGE_CONTROL, STAGE_RUNNING);
   const busy = () => vitals.setBusyMs(STAGE_CONTROL, performance.eventLoopUtilization().active);
   const watching = setInterval(busy, 1000);

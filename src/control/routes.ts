@@ -1,16 +1,19 @@
 /** The routes of the control socket (contract, section 3): a path and its parameters into an answer. */
 
+import type { ServerResponse } from 'node:http';
 import { Problem } from '../query/problem.js';
 import { queryMetrics, queryStats } from '../query/stats.js';
 import { RECOVERING, type StatusView } from '../query/status.js';
 import type { Texts } from '../query/texts.js';
 import { queryWorkflow } from '../query/workflow.js';
 import type { Tables } from '../state/tables.js';
+import type { EventStreams } from './event-streams.js';
 
 export interface Sources {
   readonly tables: Tables;
   readonly texts: Texts;
   readonly status: StatusView;
+  readonly events: EventStreams;
   readonly nowSeconds: () => number;
 }
 
@@ -18,11 +21,20 @@ export interface Sources {
 export interface Target {
   readonly pathname: string;
   readonly searchParams: URLSearchParams;
+  /** Of a reader of Server-Sent Events that comes again. */
+  readonly lastEventId: string | undefined;
 }
 
-export interface Answer {
+export type Answer = JsonAnswer | StreamAnswer;
+
+interface JsonAnswer {
   readonly status: number;
   readonly body: object;
+}
+
+/** Writes head and body itself, now or in the course of time. May throw a Problem as long as it has written nothing. */
+interface StreamAnswer {
+  readonly stream: (response: ServerResponse) => void;
 }
 
 const LIMIT_DEFAULT = 1000;
@@ -31,8 +43,8 @@ const WORKFLOW_PATH = /^\/v1\/workflows\/([^/]+)$/;
 
 /** @throws Problem */
 export async function route(sources: Sources, method: string, target: Target): Promise<Answer> {
-  const { pathname, searchParams } = target;
-  const answer = match(sources, pathname, searchParams);
+  const { pathname } = target;
+  const answer = match(sources, target);
   if (answer === null)
     throw new Problem(404, 'No such route', `${pathname} is no route of the control socket`);
   if (method !== 'GET' && method !== 'HEAD') {
@@ -43,8 +55,7 @@ export async function route(sources: Sources, method: string, target: Target): P
 
 function match(
   sources: Sources,
-  path: string,
-  params: URLSearchParams,
+  { pathname: path, searchParams: params, lastEventId }: Target,
 ): (() => Answer | Promise<Answer>) | null {
   switch (path) {
     case '/healthz':
@@ -56,6 +67,8 @@ function match(
       return () => ({ status: 200, body: sources.status.render() });
     case '/v1/stats':
       return () => ({ status: 200, body: stats(sources, params) });
+    case '/v1/events':
+      return () => ({ stream: (response) => sources.events.serve(response, params, lastEventId) });
   }
   const workflow = WORKFLOW_PATH.exec(path);
   if (workflow === null) return null;
@@ -66,7 +79,7 @@ function match(
   };
 }
 
-function readiness(reason: string | null): Answer {
+function readiness(reason: string | null): JsonAnswer {
   if (reason === null) return { status: 200, body: { status: 'ready' } };
   return { status: 503, body: { status: 'not ready', reason } };
 }

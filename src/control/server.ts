@@ -22,10 +22,11 @@ export async function startControl(
   await listen(server, path);
   const sampling = setInterval(() => sources.status.sample(), SAMPLE_MS);
   return {
-    close: () => {
+    close: async () => {
       clearInterval(sampling);
+      await sources.events.close();
       server.closeAllConnections();
-      return new Promise((resolve) => server.close(() => resolve()));
+      await new Promise((resolve) => server.close(resolve));
     },
   };
 }
@@ -48,8 +49,9 @@ async function answer(
 ): Promise<void> {
   request.resume();
   try {
-    const { status, body } = await route(sources, request.method ?? 'GET', targetOf(request.url ?? '/'));
-    send(response, status, 'application/json', body, request.method === 'HEAD');
+    const found = await route(sources, request.method ?? 'GET', targetOf(request));
+    if ('stream' in found) found.stream(response);
+    else send(response, found.status, 'application/json', found.body, request.method === 'HEAD');
   } catch (error) {
     if (!(error instanceof Problem)) onBug(error);
     const problem =
@@ -67,12 +69,17 @@ async function answer(
  * Path and query as they were sent, also out of the absolute form (RFC 9112, 3.2.2). A `URL` would resolve `.` and `..`,
  * written or as %2E, and these are ids like any other.
  */
-function targetOf(text: string): Target {
+function targetOf({ url: text = '/', headers }: IncomingMessage): Target {
   const [, pathname = '', query = ''] = /^(?:https?:\/\/[^/?#]*)?([^?#]*)(?:\?([^#]*))?/i.exec(text)!;
   if (!pathname.startsWith('/')) {
     throw new Problem(400, 'Bad request target', `${JSON.stringify(text)} is no path`);
   }
-  return { pathname, searchParams: new URLSearchParams(query) };
+  const lastEventId = headers['last-event-id'];
+  return {
+    pathname,
+    searchParams: new URLSearchParams(query),
+    lastEventId: typeof lastEventId === 'string' ? lastEventId : undefined,
+  };
 }
 
 function send(response: ServerResponse, status: number, type: string, body: object, headOnly: boolean): void {

@@ -180,8 +180,9 @@ class Daemon {
     return new Promise((resolve) => {
       const task = (rerun: boolean) => {
         const { port1, port2 } = new MessageChannel();
-        port1.on('message', (message: unknown) => {
+        port1.on('message', (message: 'listening' | { readonly warning: string } | Error) => {
           if (message === 'listening') resolve();
+          else if ('warning' in message) this.#log.warn(message.warning);
           else this.#log.error({ err: message }, 'a request on the control socket failed');
         });
         this.#controlPort = port1;

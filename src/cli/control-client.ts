@@ -36,6 +36,23 @@ export async function request(config: Config, method: 'GET' | 'POST', path: stri
   }
 }
 
+/**
+ * An answer without end, for whoever reads it to its end or destroys it. It ends with an error where it is cut off, and
+ * where the daemon is silent too long.
+ * @throws Failure as `request`
+ */
+export async function openStream(
+  config: Config,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<IncomingMessage> {
+  const socketPath = join(config.runtimeDir, 'control.sock');
+  const response = await open(socketPath, 'GET', path, { ...headers, accept: 'text/event-stream' });
+  const { statusCode = 0 } = response;
+  if (statusCode < 400) return response;
+  throw failureOfProblem(statusCode, await collect(response));
+}
+
 /** For the control socket and the ingest socket alike. */
 export function failureOfSocket(error: unknown, socketPath: string): Failure {
   const code = (error as NodeJS.ErrnoException)?.code ?? 'unknown error';
@@ -52,22 +69,35 @@ export function failureOfSocket(error: unknown, socketPath: string): Failure {
   });
 }
 
-function exchange(
+async function exchange(
   socketPath: string,
   method: string,
   path: string,
 ): Promise<{ status: number; text: string }> {
+  const response = await open(socketPath, method, path, { accept: 'application/json' });
+  try {
+    return { status: response.statusCode ?? 0, text: await collect(response) };
+  } catch (error) {
+    throw failureOfSocket(error, socketPath);
+  }
+}
+
+/** Resolves with the head of the answer. */
+function open(
+  socketPath: string,
+  method: string,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const fail = (error: unknown) => reject(failureOfSocket(error, socketPath));
-    const headers = { host: 'localhost', accept: 'application/json', connection: 'close' };
-    const outgoing = httpRequest({ socketPath, method, path, headers, agent: false }, (response) => {
-      collect(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), fail);
-    });
+    const options = { socketPath, method, path, agent: false };
+    const all = { ...headers, host: 'localhost', connection: 'close' };
+    const outgoing = httpRequest({ ...options, headers: all }, resolve);
     outgoing.setTimeout(SILENCE_MS_MAX, () => {
       const silence = Object.assign(new Error('silent'), { code: `silent for ${SILENCE_MS_MAX / 1000} s` });
       outgoing.destroy(silence);
     });
-    outgoing.on('error', fail);
+    outgoing.on('error', (error) => reject(failureOfSocket(error, socketPath)));
     outgoing.end();
   });
 }

@@ -24,8 +24,19 @@ export function colorsOf(output: Output, env: Io['env']): Colors {
   return pc.createColors(output.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb');
 }
 
+/** Whether more than ASCII shows as it is meant: the locale says so (setlocale(3)), and the terminal is one. */
+export function showsUnicode(env: Io['env']): boolean {
+  const locale = env.LC_ALL || env.LC_CTYPE || env.LANG || '';
+  return /utf-?8/i.test(locale) && env.TERM !== 'dumb';
+}
+
 const COLUMNS_DEFAULT = 80;
 
 export function widthOf(output: Output): number {
   return output.columns || COLUMNS_DEFAULT;
+}
+
+/** How a command's tables are shown on its output. */
+export function tableStyleOf({ stdout, env }: Pick<Io, 'stdout' | 'env'>) {
+  return { width: widthOf(stdout), cut: stdout.isTTY === true, colors: colorsOf(stdout, env) };
 }

@@ -9,6 +9,11 @@ import { readVersion } from '../config/version.js';
 import { EXIT_BUG, EXIT_DONE, EXIT_USAGE, Failure } from '../model/failure.js';
 import { escapeControls } from './human.js';
 import type { Io } from './io.js';
+import type { PsOptions } from './ps.js';
+import type { ReportOptions } from './report.js';
+import type { ShowOptions } from './show.js';
+import type { StatsOptions } from './stats.js';
+import type { TailOptions } from './tail.js';
 
 interface CommonOptions {
   readonly config?: string;
@@ -90,6 +95,8 @@ function buildProgram(io: Io, done: (exitCode: number) => void): Command {
         done(await act(loadConfig(configInput(options, io)), options, command.args));
       });
   const json = ['--json', 'print JSON'] as const;
+  const since = ['--since <T>', 'only from this time on: Unix seconds, RFC 3339, or -2h'] as const;
+  const until = ['--until <T>', 'only up to this time'] as const;
 
   add('run', 'run the daemon, in the foreground', async (config) => {
     const { run } = await import('./run.js');
@@ -119,7 +126,7 @@ function buildProgram(io: Io, done: (exitCode: number) => void): Command {
       return status(config, options, io);
     },
   ).option(...json);
-  add<{ by?: string[]; where?: string[]; limit?: string; json?: boolean }>(
+  add<StatsOptions>(
     'stats [METRIC]',
     'aggregates of a metric, or the list of metrics',
     async (config, options, [metric]) => {
@@ -129,18 +136,50 @@ function buildProgram(io: Io, done: (exitCode: number) => void): Command {
   )
     .addOption(repeatable('--by <LABELS>', 'group by these labels, comma between them; * for all'))
     .addOption(repeatable('--where <LABEL=VALUE>', 'only samples with this label'))
+    .option('--window <W>', 'only samples of the last 1m, 5m, 1h or 1d (default: all)')
+    .option(...since)
+    .option(...until)
     .option('--limit <N>', 'at most so many groups, those with most samples')
     .option(...json);
-  add<{ run?: string; json?: boolean }>(
+  add<PsOptions>('ps', 'the workflows, those last heard of first', async (config, options) => {
+    const { ps } = await import('./ps.js');
+    return ps(config, options, io);
+  })
+    .option('--status <S>', 'only those that are running, completed, failed …')
+    .option('--phase <P>', 'only those in this phase')
+    .option('--agent <A>', 'only those for which this agent works')
+    .option('--project <P>', 'only those of this project')
+    .option('--parent <WORKFLOW>', 'only the children of this one')
+    .option('--limit <N>', 'at most so many (default: all)')
+    .option(...json);
+  add<ShowOptions>(
     'show <WORKFLOW>',
-    'one workflow and its tasks',
+    'one workflow: its tasks, a timeline, its numbers',
     async (config, options, [workflow]) => {
       const { show } = await import('./show.js');
       return show(config, workflow!, options, io);
     },
   )
     .option('--run <N>', 'this run of the workflow (default: the last)')
+    .option('--all', 'every task, also where there are many')
     .option(...json);
+  add<ReportOptions>('report', 'how well the work went, and what would mend it', async (config, options) => {
+    const { report } = await import('./report.js');
+    return report(config, options, io);
+  })
+    .option('--workflow <W>', 'of this workflow (default: of everything)')
+    .option('--project <P>', 'of this project')
+    .option(...since)
+    .option(...until)
+    .option(...json);
+  add<TailOptions>('tail', 'the events as they come, until Ctrl-C', async (config, options) => {
+    const { tail } = await import('./tail.js');
+    return tail(config, options, io);
+  })
+    .addOption(repeatable('--type <T>', 'only events of this type'))
+    .addOption(repeatable('--workflow <W>', 'only events of this workflow'))
+    .addOption(repeatable('--agent <A>', 'only events of this agent'))
+    .option('--json', 'print the lines as they were accepted');
   const archive = program.command('archive').description('the archive, also when no daemon runs');
   add<{ json?: boolean }>(
     'cat',

@@ -7,14 +7,12 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Config } from '../config/config.js';
-import { EXIT_DONE, EXIT_NO, Failure } from '../model/failure.js';
+import { EXIT_DONE, EXIT_INTERRUPTED, EXIT_NO, Failure } from '../model/failure.js';
 import { failureOfSocket } from './control-client.js';
 import { counted, humanBytes } from './human.js';
 import type { Io } from './io.js';
 import { Progress } from './progress.js';
 
-/** By convention 128 + SIGINT. */
-const EXIT_INTERRUPTED = 130;
 const READ_BYTES = 256 * 1024;
 /** An answer of the daemon is a short line; what is longer is none. */
 const REPLY_LENGTH_MAX = 64 * 1024;

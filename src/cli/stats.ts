@@ -12,13 +12,17 @@ import {
   humanNumber,
   humanRate,
 } from './human.js';
-import { colorsOf, type Io, widthOf } from './io.js';
+import { type Io, tableStyleOf } from './io.js';
+import { addTimes, wholeNumber, withQuery } from './query-options.js';
 import { type Column, renderTable, type TableStyle } from './table.js';
 
 export interface StatsOptions {
   readonly by?: readonly string[];
   readonly where?: readonly string[];
   readonly limit?: string;
+  readonly window?: string;
+  readonly since?: string;
+  readonly until?: string;
   readonly json?: boolean;
 }
 
@@ -39,6 +43,16 @@ interface MetricEntry {
   readonly count: number;
 }
 
+/** Options that choose among the samples of a metric. */
+const CHOOSING = {
+  by: '--by',
+  where: '--where',
+  window: '--window',
+  since: '--since',
+  until: '--until',
+} as const;
+const GROUPS_MAX = 100_000;
+
 export async function stats(
   config: Config,
   metric: string | undefined,
@@ -46,14 +60,10 @@ export async function stats(
   io: Io,
 ): Promise<number> {
   const { text, body } = await request(config, 'GET', statsPath(metric, options));
-  const style = {
-    width: widthOf(io.stdout),
-    cut: io.stdout.isTTY === true,
-    colors: colorsOf(io.stdout, io.env),
-  };
+  const style = tableStyleOf(io);
   if (options.json) io.stdout.write(`${escapeControlsInJson(text.trimEnd())}\n`);
   else if (metric === undefined) io.stdout.write(renderMetrics(body.metrics, style));
-  else io.stdout.write(renderGroups(metric, body.groups, options.by ?? [], style));
+  else io.stdout.write(renderGroups(metric, body.groups, options, style));
   return EXIT_DONE;
 }
 
@@ -62,8 +72,9 @@ function statsPath(metric: string | undefined, options: StatsOptions): string {
   const query = new URLSearchParams();
   const by = labelsOf(options.by);
   if (metric !== undefined) query.set('metric', metric);
-  else if (by.length > 0 || options.where?.length) {
-    throw new Failure('ERR_USAGE', '--by and --where need a METRIC; tallyd stats lists them');
+  else if (Object.keys(CHOOSING).some((name) => options[name as keyof typeof CHOOSING] !== undefined)) {
+    const names = Object.values(CHOOSING).join(', ');
+    throw new Failure('ERR_USAGE', `${names} need a METRIC; tallyd stats lists them`);
   }
   if (by.length > 0) query.set('by', by.join(','));
   for (const where of options.where ?? []) {
@@ -73,16 +84,11 @@ function statsPath(metric: string | undefined, options: StatsOptions): string {
     }
     query.append('where', where);
   }
+  addTimes(query, options, Date.now() / 1000);
   if (options.limit !== undefined) {
-    const limit = Number(options.limit);
-    if (!/^\d+$/.test(options.limit) || limit < 1 || limit > 100_000) {
-      const text = `--limit takes a whole number from 1 to 100000, is ${JSON.stringify(options.limit)}`;
-      throw new Failure('ERR_USAGE', text);
-    }
-    query.set('limit', options.limit);
+    query.set('limit', String(wholeNumber('--limit', options.limit, GROUPS_MAX)));
   }
-  const text = query.toString();
-  return text === '' ? '/v1/stats' : `/v1/stats?${text}`;
+  return withQuery('/v1/stats', query);
 }
 
 function renderMetrics(metrics: readonly MetricEntry[], style: TableStyle): string {
@@ -99,11 +105,18 @@ function renderMetrics(metrics: readonly MetricEntry[], style: TableStyle): stri
 function renderGroups(
   metric: string,
   groups: readonly Group[],
-  by: readonly string[],
+  options: StatsOptions,
   style: TableStyle,
 ): string {
   const name = escapeControls(metric);
-  if (groups.length === 0) return `${name}: no samples; tallyd stats lists the metrics that have some\n`;
+  const { by, window, since, until } = options;
+  const times = Object.entries({ window, since, until }).flatMap(([option, text]) =>
+    text === undefined ? [] : [`   ${option} ${escapeControls(text)}`],
+  );
+  if (groups.length === 0) {
+    const when = times.length > 0 ? ` in${times.join('').replaceAll('   ', ' ')}` : '';
+    return `${name}: no samples${when}; tallyd stats lists the metrics that have some\n`;
+  }
   const asked = labelsOf(by);
   const labels = asked.includes('*')
     ? [...new Set(groups.flatMap((group) => Object.keys(group.labels)))]
@@ -129,7 +142,7 @@ function renderGroups(
     value(group.max),
     humanRate(group.rate),
   ]);
-  const head = `${style.colors.bold(name)}   ${counted(groups.length, 'group')}\n`;
+  const head = `${style.colors.bold(name)}   ${counted(groups.length, 'group')}${times.join('')}\n`;
   return head + renderTable(columns, rows, style);
 }
 

@@ -10,11 +10,13 @@ export interface Column {
   readonly cut?: boolean;
   /** where the table is too wide, the columns with a number leave, the lowest first */
   readonly leaves?: number;
+  /** colours of a cell; it gets the text as it is shown, and the row's number */
+  readonly paint?: (text: string, row: number) => string;
 }
 
 export interface TableStyle {
   readonly width: number;
-  /** cut texts to the width; off where another program reads, and wants whole ids */
+  /** fit the width; off where another program reads, and wants whole ids and every column */
   readonly cut: boolean;
   readonly colors: Colors;
 }
@@ -33,9 +35,14 @@ export function renderTable(
     cells.reduce((most, row) => Math.max(most, displayWidth(row[i] ?? '')), displayWidth(column.title)),
   );
   const shown = fitColumns(columns, widths, style);
-  const line = (row: readonly string[]): string =>
+  const line = (row: readonly string[], number?: number): string =>
     shown
-      .map((i) => padded(shorten(row[i] ?? '', widths[i]!), widths[i]!, columns[i]!.align))
+      .map((i) => {
+        const text = shorten(row[i] ?? '', widths[i]!);
+        const { align, paint } = columns[i]!;
+        const painted = number === undefined || text === '' ? text : (paint?.(text, number) ?? text);
+        return padded(painted, widths[i]! - displayWidth(text), align);
+      })
       .join(GAP)
       .trimEnd();
   const header = style.colors.bold(line(columns.map(({ title }) => title)));
@@ -74,13 +81,29 @@ export function wrapList(items: readonly string[], width: number): string {
   return [...lines, line].join('\n');
 }
 
+/** Broken at spaces, so that no line is wider unless a word is. */
+export function wrapWords(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && displayWidth(line) + 1 + displayWidth(word) > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}
+
 /** Narrows `widths` in place. @returns the indexes of the columns that stay */
 function fitColumns(columns: readonly Column[], widths: number[], style: TableStyle): number[] {
   let shown = columns.map((_, i) => i);
+  if (!style.cut) return shown;
   const excess = () =>
     shown.reduce((sum, i) => sum + widths[i]!, GAP.length * (shown.length - 1)) - style.width;
   const cutTo = (min: number) => {
-    while (style.cut && excess() > 0) {
+    while (excess() > 0) {
       const candidates = shown.filter((i) => columns[i]!.cut === true && widths[i]! > min);
       if (candidates.length === 0) return;
       const widest = candidates.reduce((a, b) => (widths[b]! > widths[a]! ? b : a));
@@ -98,7 +121,7 @@ function fitColumns(columns: readonly Column[], widths: number[], style: TableSt
   return shown;
 }
 
-function padded(text: string, width: number, align: 'left' | 'right'): string {
-  const space = ' '.repeat(Math.max(0, width - displayWidth(text)));
+function padded(text: string, columns: number, align: 'left' | 'right'): string {
+  const space = ' '.repeat(Math.max(0, columns));
   return align === 'left' ? text + space : space + text;
 }

@@ -12,6 +12,8 @@ export const EXIT_TAKEN = 73;
 export const EXIT_IO = 74;
 export const EXIT_DENIED = 77;
 export const EXIT_CONFIG = 78;
+/** By convention 128 + SIGINT. */
+export const EXIT_INTERRUPTED = 130;
 
 const EXIT_CODE_BY_FAILURE = {
   ERR_USAGE: EXIT_USAGE,

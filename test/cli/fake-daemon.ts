@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -77,10 +77,13 @@ export async function serveCountingIngest(): Promise<{ folder: string; taken: Ta
 
 export interface FakeReply {
   readonly status?: number;
-  readonly body: unknown;
+  /** a string is sent as it is */
+  readonly body?: unknown;
+  /** takes the answer over once its head is written */
+  readonly stream?: (response: ServerResponse) => void;
 }
 
-/** `control.sock` in a new folder; a string is sent as it is. */
+/** `control.sock` in a new folder. */
 export async function serveControl(
   answer: (request: IncomingMessage) => FakeReply,
 ): Promise<{ folder: string; requests: string[] }> {
@@ -88,8 +91,13 @@ export async function serveControl(
   const requests: string[] = [];
   const server = createHttpServer((request, response) => {
     requests.push(`${request.method} ${request.url}`);
-    const { status = 200, body } = answer(request);
-    response.writeHead(status, { 'content-type': 'application/json' });
+    const { status = 200, body, stream } = answer(request);
+    response.writeHead(status, { 'content-type': stream ? 'text/event-stream' : 'application/json' });
+    if (stream) {
+      response.flushHeaders();
+      stream(response);
+      return;
+    }
     response.end(typeof body === 'string' ? body : JSON.stringify(body));
   });
   await listen(server, join(folder, 'control.sock'), () => server.closeAllConnections());

@@ -42,7 +42,7 @@ test.each([
   expect(stderr).toMatch(text);
 });
 
-test.each(['run', 'check', 'send', 'status', 'stats', 'show'])(
+test.each(['run', 'check', 'send', 'status', 'stats', 'ps', 'show', 'report', 'tail'])(
   '%s takes the options that all commands take',
   async (command) => {
     const { stdout } = await tallyd([command, '--help']);

@@ -168,6 +168,8 @@ test.each([
   [['status'], STATUS],
   [['stats'], { metrics: [] }],
   [['stats', 'x'], { metric: 'x', groups: [] }],
+  [['ps'], { workflows: [{ workflow: 'w', updated_at: 1.25 }], next_cursor: null }],
+  [['report'], { total_executions: 0, bottlenecks: [] }],
   [['show', 'build-42'], WORKFLOW],
 ])('%j --json passes the reply on', async (args, body) => {
   const { folder } = await serveControl(() => ({ body }));
@@ -239,6 +241,27 @@ test('stats --by * has a column for each label that there is, and fits a termina
   expect((await tallyd(args)).stdout).toContain(long);
 });
 
+test('stats hands windows and times on, and names them', async () => {
+  const { folder, requests } = await serveControl(() => ({ body: { groups: [{ labels: {}, ...GROUP }] } }));
+  const windowed = await tallyd(['stats', 'rows', '--window', '5m', '--runtime-dir', folder]);
+  expect(windowed.stdout).toMatch(/^rows {3}1 group {3}window 5m\n/);
+  const times = ['--since', '2026-11-23T15:00:00Z', '--until', '1795449600'];
+  const history = await tallyd(['stats', 'rows', ...times, '--runtime-dir', folder]);
+  expect(history.stdout).toMatch(/^rows {3}1 group {3}since 2026-11-23T15:00:00Z {3}until 1795449600\n/);
+  expect(requests).toEqual([
+    'GET /v1/stats?metric=rows&window=5m',
+    'GET /v1/stats?metric=rows&since=1795446000&until=1795449600',
+  ]);
+});
+
+test('what the daemon says against a window is told as it says it', async () => {
+  const detail = 'window must be all, 1m, 5m, 1h or 1d, is "7m"';
+  const { folder } = await serveControl(() => ({ status: 400, body: { title: 'Bad parameter', detail } }));
+  const { exitCode, stderr } = await tallyd(['stats', 'rows', '--window', '7m', '--runtime-dir', folder]);
+  expect(exitCode).toBe(64);
+  expect(stderr).toBe(`ERR_USAGE: Bad parameter: ${detail}\n`);
+});
+
 test('stats of a metric without samples says so, and is done', async () => {
   const { folder } = await serveControl(() => ({ body: { groups: [] } }));
   const { exitCode, stdout } = await tallyd(['stats', 'nope', '--runtime-dir', folder]);
@@ -251,6 +274,9 @@ test.each([
   [['stats', 'x', '--limit', '1e3']],
   [['stats', 'x', '--where', 'agent']],
   [['stats', '--by', 'agent']],
+  [['stats', '--window', '1h']],
+  [['stats', 'x', '--window', '1h', '--since', '-2h']],
+  [['stats', 'x', '--since', 'noon']],
   [['show', 'x', '--run', '0']],
   [['show', '']],
 ])('%j is wrong usage, before anybody is asked', async (args) => {
@@ -273,6 +299,91 @@ test('show prints a workflow and its tasks, texts shortened and controls escaped
   expect(stdout).toMatch(/coder\\x1b\[2J +t1 +failed +\+1\.5s +1\.5s +it broke/);
   expect(stdout).toMatch(/tester +t2 +running +- +-\n/);
   fits(stdout, 80);
+});
+
+test('show draws the tasks on the axis of the workflow, and prints its numbers', async () => {
+  const bottleneck = { type: 'poor_speedup', severity: 'medium', description: 'd', suggestion: 's' };
+  const metrics = {
+    total_executions: 3,
+    parallel_executions: 2,
+    sequential_executions: 1,
+    total_duration: 30,
+    average_speedup: 1.2,
+    measured_speedup: 1.5,
+    parallelization_ratio: 0.667,
+    success_rate: 66.7,
+    agent_utilization: {},
+    token_usage: 0,
+    efficiency_score: 55,
+    bottlenecks: [bottleneck],
+    suggestions: ['s'],
+  };
+  const base = { ...WORKFLOW.tasks[0]!, agent: 'a', description: null, error: null };
+  const tasks = [
+    { ...base, task: 'late', started_at: 110, ended_at: 120, duration: 10, status: 'completed' },
+    { ...base, task: 'early', started_at: 100, ended_at: 110, duration: 10, status: 'failed' },
+  ];
+  const groups = [
+    ['a', 'b'],
+    ['c', 'd'],
+    ['e', 'f'],
+    ['g\x1b', 'h'],
+  ];
+  const times = { started_at: 100, ended_at: 120, duration: 20, status: 'completed' };
+  const body = { ...WORKFLOW, ...times, tasks, groups, metrics, parent: 'boss' };
+  const { folder } = await serveControl(() => ({ body }));
+  const { stdout } = await tallyd(['show', 'build-42', '--runtime-dir', folder], {
+    env: { LANG: 'C.UTF-8' },
+  });
+  expect(stdout).toMatch(/parent +boss\nchildren +build-42-a\n/);
+  expect(stdout).toMatch(/groups +c \+ d\n +e \+ f\n +g\\x1b \+ h\n +and 1 before\n/);
+  expect(stdout).toMatch(
+    /├ 0s ─+ 20s ┤\nparallel .* up to 1\nearly +a {3,}█+✗ +10s\nlate +a {10,}█+✓ +10s\n/,
+  );
+  expect(stdout).toMatch(/a +early +failed +\+0s +10s\na +late +completed +\+10s +10s\n/);
+  expect(stdout).toMatch(
+    /executions +3 +2 parallel .*\nbottlenecks\nmedium {2}poor_speedup\n {2}d\n {2}mend: s\n$/s,
+  );
+});
+
+test('of ten thousand tasks show picks those that run, those that failed and the longest, and --all shows all', async () => {
+  const tasks = Array.from({ length: 10_000 }, (_, i) => {
+    const status = i === 5000 ? 'running' : i % 500 === 1 ? 'failed' : i === 7000 ? 'timeout' : 'completed';
+    const duration = status === 'running' ? null : i === 1234 ? 1000 : 1;
+    const started_at = Date.now() / 1000 - 20_000 + i;
+    const ended_at = duration === null ? null : started_at + duration;
+    return { ...WORKFLOW.tasks[0]!, task: `t${i}`, status, duration, started_at, ended_at, error: null };
+  });
+  const { folder } = await serveControl(() => ({ body: { ...WORKFLOW, tasks, tasks_total: 10_000 } }));
+  const { stdout } = await tallyd(['show', 'build-42', '--runtime-dir', folder], {
+    terminalColumns: 80,
+    env: { NO_COLOR: '1' },
+  });
+  const bars = [...stdout.matchAll(/^(t\d+) +coder.* {2}\S+$/gm)].map((match) => match[1]);
+  expect(bars).toHaveLength(30);
+  expect(bars).toEqual(expect.arrayContaining(['t5000', 't1', 't501', 't9501', 't7000', 't1234']));
+  expect(stdout).toContain('and 9,970 tasks more; --all shows all\n');
+  fits(stdout, 80);
+  const all = await tallyd(['show', 'build-42', '--all', '--runtime-dir', folder]);
+  expect(all.stdout.match(/^t\d+ +coder/gm)).toHaveLength(10_000);
+  expect(all.stdout).not.toContain('--all');
+});
+
+test('failed tasks that are not shown are counted', async () => {
+  const tasks = Array.from({ length: 50 }, (_, i) => ({ ...WORKFLOW.tasks[0]!, task: `t${i}`, error: null }));
+  const { folder } = await serveControl(() => ({ body: { ...WORKFLOW, tasks } }));
+  const { stdout } = await tallyd(['show', 'build-42', '--runtime-dir', folder]);
+  expect(stdout).toContain('and 20 tasks more, 20 of them failed; --all shows all\n');
+});
+
+test.each([[40], [80], [200]])('show fits %i columns, and uses them', async (terminalColumns) => {
+  const { folder } = await serveControl(() => ({ body: { ...WORKFLOW, request: 'short' } }));
+  const options = { terminalColumns, env: { NO_COLOR: '1', LANG: 'C.UTF-8' } };
+  const { stdout } = await tallyd(['show', 'build-42', '--runtime-dir', folder], options);
+  const axis = stdout.split('\n').find((line) => line.includes('├'))!;
+  expect(displayWidth(axis)).toBeLessThanOrEqual(terminalColumns);
+  expect(displayWidth(axis)).toBeGreaterThan(terminalColumns - 16);
+  if (terminalColumns >= 80) fits(stdout, terminalColumns);
 });
 
 test('a workflow named by dots is asked for as such', async () => {

@@ -27,6 +27,8 @@ export interface Report {
   readonly efficiency_score: number;
   readonly bottlenecks: readonly Bottleneck[];
   readonly suggestions: readonly string[];
+  /** Some of what it is over was not kept apart, for want of room. */
+  readonly partial?: boolean;
 }
 
 export function reportFacts(report: Report): [string, string][] {

@@ -59,12 +59,18 @@ function renderReport(subject: string, reply: Report, style: TableStyle, unicode
   const facts: [string, string][] = [['report', style.colors.bold(subject)], ...reportFacts(reply)];
   const sections = [renderFacts(facts, style.colors)];
   if (reply.total_executions === 0) return `${sections[0]}\nno task has ended in it yet\n`;
-  const agents = Object.entries(reply.agent_utilization).sort(([, a], [, b]) => b - a);
+  const { bottlenecks = [], suggestions = [] } = reply;
+  const agents = Object.entries(reply.agent_utilization ?? {}).sort(([, a], [, b]) => b - a);
   if (agents.length > 0) sections.push(agentTable(agents, style, unicode));
-  if (reply.bottlenecks.length > 0) sections.push(renderBottlenecks(reply.bottlenecks, style));
-  const mends = new Set(reply.bottlenecks.map(({ suggestion }) => suggestion));
-  const others = reply.suggestions.filter((suggestion) => !mends.has(suggestion));
+  if (bottlenecks.length > 0) sections.push(renderBottlenecks(bottlenecks, style));
+  const mends = new Set(bottlenecks.map(({ suggestion }) => suggestion));
+  const others = suggestions.filter((suggestion) => !mends.has(suggestion));
   if (others.length > 0) sections.push(suggestionList(others, style));
+  if (reply.partial) {
+    sections.push(
+      style.colors.yellow('not whole: raise stats.max_series, which left no room for every agent\n'),
+    );
+  }
   return sections.join('\n');
 }
 

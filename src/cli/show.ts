@@ -100,7 +100,7 @@ function renderWorkflow(reply: Workflow, all: boolean, nowSeconds: number, style
   if ((reply.metrics?.total_executions ?? 0) > 0) {
     const metrics = reply.metrics as Report;
     sections.push(renderFacts(reportFacts(metrics), style.colors));
-    if (metrics.bottlenecks.length > 0) sections.push(renderBottlenecks(metrics.bottlenecks, style));
+    if (metrics.bottlenecks?.length > 0) sections.push(renderBottlenecks(metrics.bottlenecks, style));
   }
   return sections.join('\n');
 }

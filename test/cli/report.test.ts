@@ -100,6 +100,14 @@ test('a report of nothing says that there is nothing', async () => {
   expect(stdout).toMatch(/\n\nno task has ended in it yet\n$/);
 });
 
+test('a report that is not whole says so, and one of an unlike daemon shows what it has', async () => {
+  const { folder } = await serveControl(() => ({ body: { total_executions: 3, partial: true } }));
+  const { exitCode, stdout } = await tallyd(['report', '--runtime-dir', folder]);
+  expect(exitCode).toBe(0);
+  expect(stdout).toMatch(/^executions +3 +- parallel \(-\) +- sequential\ncompleted +-\n/m);
+  expect(stdout).toMatch(/\nnot whole: .*\n$/);
+});
+
 test('of many agents the busiest are shown, and the rest is counted', async () => {
   const agent_utilization = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`agent-${i}`, i]));
   const { folder } = await serveControl(() => ({ body: { ...REPORT, agent_utilization } }));

@@ -10,7 +10,7 @@ import {
   shorten,
 } from './human.js';
 import type { Colors } from './io.js';
-import { paintStatus } from './status-marks.js';
+import { paintStatus } from './status-color.js';
 
 export interface EventLineStyle {
   readonly colors: Colors;

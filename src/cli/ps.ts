@@ -6,7 +6,7 @@ import { request } from './control-client.js';
 import { counted, escapeControlsInJson, humanCount, humanDuration, NOTHING } from './human.js';
 import { type Io, tableStyleOf } from './io.js';
 import { addTexts, wholeNumber, withQuery } from './query-options.js';
-import { paintStatus } from './status-marks.js';
+import { paintStatus } from './status-color.js';
 import { type Column, renderTable, type TableStyle } from './table.js';
 
 export interface PsOptions {

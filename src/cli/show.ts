@@ -16,7 +16,7 @@ import {
 import { type Io, showsUnicode, tableStyleOf } from './io.js';
 import { withQuery } from './query-options.js';
 import { type Report, renderBottlenecks, reportFacts } from './report-text.js';
-import { paintStatus } from './status-marks.js';
+import { paintStatus } from './status-color.js';
 import { type Column, renderFacts, renderTable, wrapList } from './table.js';
 import { type Axis, renderTimeline, spanOf, type TimelineStyle, type TimelineTask } from './timeline.js';
 

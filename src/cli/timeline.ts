@@ -11,7 +11,7 @@
  */
 
 import { displayWidth, escapeControls, humanCount, humanDuration, NOTHING, shorten } from './human.js';
-import { paintStatus } from './status-marks.js';
+import { paintStatus } from './status-color.js';
 import type { TableStyle } from './table.js';
 
 export interface TimelineTask {

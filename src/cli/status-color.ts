@@ -1,9 +1,9 @@
-/** How a status shows: as a word in its colour, and as a glyph that says the same without one. */
+/** The word of a status in its colour: the same for workflows and for tasks, and in every command. */
 
 import { escapeControls, NOTHING } from './human.js';
 import type { Colors } from './io.js';
 
-/** Statuses of workflows and tasks; any other stays as it is. */
+/** @param text what is painted: by default the status itself; one that is in no list stays as it is */
 export function paintStatus(status: string | null | undefined, colors: Colors, text = status): string {
   const shown = text == null || text === '' ? NOTHING : escapeControls(text);
   switch (status) {

@@ -83,7 +83,12 @@ export class Pipeline {
     this.limits = { ...LIMITS, ...options.limits };
     const config = {
       ring: { bytes: ringBytes },
-      ingest: { maxConnections: CONNECTIONS, maxLineBytes: 16 * 1024 },
+      ingest: {
+        maxConnections: CONNECTIONS,
+        maxLineBytes: 16 * 1024,
+        maxClients: this.limits.maxClients,
+        clientMemoryMs: 1e9,
+      },
       state: this.limits,
       stats: this.limits,
     } as unknown as Config;
@@ -121,7 +126,8 @@ export class Pipeline {
       segmentBytes = 64 * 1024,
       syncIntervalMs = 1000,
     } = this.#options;
-    const options = { directory, segmentBytes, segmentAgeMs: 1e9, syncIntervalMs };
+    const rejectsDirectory = join(directory, 'rejects');
+    const options = { directory, rejectsDirectory, segmentBytes, segmentAgeMs: 1e9, syncIntervalMs };
     const counts = this.#counts;
     const stages = [
       {

@@ -72,8 +72,13 @@ class Model {
   readonly accepted: string[] = [];
   readonly corners = new Set<string>();
   rejected = 0;
+  readonly #clientsMax: number;
   readonly #clientOf = new Map<number, string>();
   readonly #sums = new Map<number, { accepted: number; rejected: number }>();
+
+  constructor(clientsMax: number) {
+    this.#clientsMax = clientsMax;
+  }
 
   take(step: Step): void {
     const { connection } = step;
@@ -98,7 +103,7 @@ class Model {
 
   #hello(connection: number, id: string, first: number | undefined): void {
     const known = this.clients.get(id);
-    if (known === undefined && this.clients.size === CLIENTS_MAX) this.#evict();
+    if (known === undefined && this.clients.size === this.#clientsMax) this.#evict();
     const client = known ?? { line: 0, logged: 0, owner: 0 };
     if (client.owner !== 0) this.#supersede(client.owner);
     const gap = Math.max(0, (first ?? 1) - 1 - client.line);
@@ -149,9 +154,9 @@ class Model {
   }
 }
 
-async function runAndCompare(options: PipelineOptions, steps: readonly Step[]) {
-  const pipeline = new Pipeline({ ...options, limits: { maxClients: CLIENTS_MAX } });
-  const model = new Model();
+async function runAndCompare(options: PipelineOptions, steps: readonly Step[], maxClients = CLIENTS_MAX) {
+  const pipeline = new Pipeline({ ...options, limits: { maxClients } });
+  const model = new Model(maxClients);
   for (const step of steps) {
     model.take(step);
     if ('hello' in step) {
@@ -194,6 +199,8 @@ async function runAndCompare(options: PipelineOptions, steps: readonly Step[]) {
   for (const [id, { line, logged }] of model.clients) {
     const slot = clients.find(Buffer.from(id));
     expect([id, clients.lastLine(slot)]).toEqual([id, line]);
+    // Not locked for ever by one that died.
+    expect(clients.version(slot)).toBeGreaterThanOrEqual(0);
     if (logged > 0) expect([id, inLog.get(id)]).toEqual([id, logged]);
   }
   return { pipeline, model };
@@ -232,13 +239,31 @@ describe('a fold that dies', () => {
   );
 
   test('inside the changes of a line of a numbered client has counted each line once', async () => {
-    const model = new Model();
+    const model = new Model(CLIENTS_MAX);
     for (const step of steps) model.take(step);
     const events = model.accepted.map((text) => JSON.parse(text).n);
     const fold: FoldFault[] = [5, 15, 25].map((i) => ({ at: 'after', n: events[i]!, how: 'throw' }));
     const { pipeline } = await runAndCompare({ fold }, steps);
     expect(pipeline.deaths('fold')).toEqual([1, 1, 1]);
   });
+});
+
+test('a fold that dies when a slot has gone to another client leaves the number of the one before where it was', async () => {
+  const event = (n: number) => ({
+    n,
+    kind: 'event',
+    text: `{"type":"sample","n":${n},"name":"m","value":1}`,
+  });
+  const steps: Step[] = [
+    { connection: 1, hello: 'before', first: undefined, n: 0 },
+    { connection: 1, lines: [event(1), event(2)] },
+    { connection: 1, close: true },
+    { connection: 2, hello: 'behind', first: undefined, n: 3 },
+    { connection: 2, lines: [event(4)] },
+  ];
+  const fold: FoldFault[] = [{ at: 'after Clients.assign', n: 3, how: 'throw' }];
+  const { pipeline } = await runAndCompare({ fold }, steps, 1);
+  expect(pipeline.deaths('fold')).toEqual([1]);
 });
 
 test('an archive that dies, and is behind while slots change hands, writes each number under its own id', async () => {

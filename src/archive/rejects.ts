@@ -35,7 +35,7 @@ const LINE_END = 10;
 
 export type RejectFiles = Pick<
   typeof nodeFs,
-  'closeSync' | 'fstatSync' | 'mkdirSync' | 'openSync' | 'renameSync' | 'writeSync'
+  'closeSync' | 'fstatSync' | 'mkdirSync' | 'openSync' | 'readSync' | 'renameSync' | 'writeSync'
 >;
 
 const WRITTEN = 0;
@@ -168,6 +168,10 @@ export class Rejects {
       this.#rotate();
       this.#open();
     }
+    this.#write(bytes);
+  }
+
+  #write(bytes: Buffer): void {
     for (let at = 0; at < bytes.length; ) {
       const written = this.#files.writeSync(this.#fd, bytes, at, bytes.length - at);
       this.#fileBytes += written;
@@ -177,8 +181,12 @@ export class Rejects {
 
   #open(): void {
     this.#files.mkdirSync(this.#directory, { recursive: true, mode: DIRECTORY_MODE });
-    this.#fd = this.#files.openSync(join(this.#directory, 'rejects.ndjson'), 'a', FILE_MODE);
+    this.#fd = this.#files.openSync(join(this.#directory, 'rejects.ndjson'), 'a+', FILE_MODE);
     this.#fileBytes = this.#files.fstatSync(this.#fd).size;
+    // Half a line, of a crash or a full disk, must not take the next one with it.
+    const last = Buffer.from('\n');
+    if (this.#fileBytes > 0) this.#files.readSync(this.#fd, last, 0, 1, this.#fileBytes - 1);
+    if (last[0] !== LINE_END) this.#write(Buffer.from('\n'));
   }
 
   #rotate(): void {

@@ -353,8 +353,7 @@ class Fold {
     commit[COMMIT_CLIENT_LINE] = line + gap;
     this.#wantDurable = true;
     if (mode !== MODE_FOLD) return;
-    const owner = clients.owner(client);
-    if (owner !== 0 && owner !== connection) this.#supersede(owner, order);
+    this.#supersedeOwner(client, order);
     const known = clients.born(client) !== order;
     // Behind the word to the older connection, which has the same place.
     this.#post({ ...this.#letter(MAIL_WELCOME, TEXT_STRING), known, gap }, order + 0.5, id);
@@ -373,14 +372,20 @@ class Fold {
       return known;
     }
     const client = clients.slotForNew();
-    if (clients.owner(client) !== 0) this.#supersede(clients.owner(client), order);
+    this.#supersedeOwner(client, order);
     this.#awaitArchived(clients.position(client));
     clients.assign(client, id, order, arrivedUs);
     return client;
   }
 
-  /** The fold has not passed this connection's close record, or it would own nothing: main keeps its slot. */
-  #supersede(connection: number, order: number): void {
+  /**
+   * Takes a client from the connection that has it. The fold has not passed that one's close record, or the client would have
+   * no owner, so main keeps its slot in the ledger. (Where a hello has killed the fold twice, and is refused, the client
+   * has an owner that knows nothing of it.)
+   */
+  #supersedeOwner(client: number, order: number): void {
+    const connection = this.#tables.clients.owner(client);
+    if (connection === 0 || this.#ledger.client(connection) !== client) return;
     this.#ledger.supersede(connection);
     const generation = this.#ledger.generation(connection);
     this.#post({ ...this.#letter(MAIL_SUPERSEDED, TEXT_NONE), connection, generation }, order, NO_TEXT);

@@ -266,6 +266,23 @@ test('a fold that dies when a slot has gone to another client leaves the number 
   expect(pipeline.deaths('fold')).toEqual([1]);
 });
 
+test('a hello that kills the fold twice is refused, and no later connection suffers for it', async () => {
+  const hello = (n: number, client: string) => JSON.stringify({ type: 'hello', n, client });
+  const fold: FoldFault[] = [{ at: 'after Clients.setOwner', n: 0, how: 'throw', times: 2 }];
+  const pipeline = new Pipeline({ fold });
+  await pipeline.send(1, [hello(0, 'a')]);
+  await pipeline.close(1);
+  await pipeline.send(1, [hello(1, 'b')]);
+  await pipeline.send(2, [hello(2, 'a')]);
+  await pipeline.send(1, ['{"type":"sync","n":3,"id":"still"}']);
+  await pipeline.send(3, [hello(4, 'b')]);
+  await pipeline.drain();
+  expect(pipeline.deaths('fold')).toEqual([2]);
+  expect(pipeline.answers).toMatchObject([{ id: 'still', connection: 1, seq: 0 }]);
+  expect(pipeline.superseded).toEqual([1]);
+  expect(pipeline.ledger.totals().rejectedByReason).toEqual({ internal: 1 });
+});
+
 test('an archive that dies, and is behind while slots change hands, writes each number under its own id', async () => {
   const archive: FileFault[] = [
     { operation: 'writevSync', call: 2, when: 'half', how: 'throw' },

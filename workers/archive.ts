@@ -5,6 +5,7 @@
 
 import { type ArchiveOptions, runArchive } from '../src/archive/stage.js';
 import type { DaemonMemory } from '../src/daemon/memory.js';
+import { Clients } from '../src/state/clients.js';
 
 export interface ArchiveTask {
   readonly memory: DaemonMemory;
@@ -12,5 +13,6 @@ export interface ArchiveTask {
 }
 
 export default function archive({ memory, options }: ArchiveTask): Promise<void> {
-  return runArchive(memory, options);
+  const clients = new Clients(memory.tables.clients);
+  return runArchive(memory, options, { clientIdOf: (slot) => clients.idOf(slot) });
 }

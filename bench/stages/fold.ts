@@ -32,6 +32,7 @@ const LIMITS = {
   maxTasks: 2_000_000,
   maxSeries: 10_000,
   namesBytes: 256 * 1024 * 1024,
+  maxClients: 10_000,
 };
 const ARRIVED_US = 1_700_000_000_000_000;
 

@@ -16,6 +16,42 @@ export interface FrameClient {
   readonly arrivalUs: number;
 }
 
+/** Collects the clients of the frame in work, by their slots in the table of clients. */
+export class FrameClients {
+  readonly #last = new Map<number, { lastLine: number; arrivalUs: number }>();
+  #lastArrivalUs = 0;
+
+  get count(): number {
+    return this.#last.size;
+  }
+
+  /** Of the last line that was noted. */
+  get lastArrivalUs(): number {
+    return this.#lastArrivalUs;
+  }
+
+  /** A record with lines of this client was counted. */
+  note(slot: number, lastLine: number, arrivalUs: number): void {
+    this.#lastArrivalUs = arrivalUs;
+    const last = this.#last.get(slot);
+    if (last === undefined) {
+      this.#last.set(slot, { lastLine, arrivalUs });
+    } else {
+      last.lastLine = lastLine;
+      last.arrivalUs = arrivalUs;
+    }
+  }
+
+  encode(lastArrivalUs: number, idOf: (slot: number) => Uint8Array): Uint8Array {
+    const clients = [...this.#last].map(([slot, last]) => ({ id: idOf(slot), ...last }));
+    return encodeClients(lastArrivalUs, clients);
+  }
+
+  reset(): void {
+    this.#last.clear();
+  }
+}
+
 export function encodeClients(lastArrivalUs: number, clients: readonly FrameClient[]): Uint8Array {
   let bytes = 0;
   for (const { id, lastLine, arrivalUs } of clients) {

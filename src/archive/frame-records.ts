@@ -1,7 +1,8 @@
 /**
  * Section 1 of a frame header: the records of the ring that brought the frame's lines. Each is two varints: its
  * accepted lines in this frame, and the µs since the arrival before it (the first: since the frame's first arrival).
- * Arrivals never go back within the log.
+ * Arrivals never go back within the log. A record without lines stands last where refused lines of a client, whose numbers
+ * the frame tells, came after all of its lines.
  */
 
 import assert from 'node:assert';

@@ -10,7 +10,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { Bell } from '../ring/bell.js';
-import { type CutsMemory, CutsReader } from '../ring/cuts.js';
+import { CUT_SILENT, type CutsMemory, CutsReader } from '../ring/cuts.js';
 import {
   CURSOR_ARCHIVED,
   CURSOR_ASKED,
@@ -27,9 +27,11 @@ import { RingReader } from '../ring/reader.js';
 import { STAGE_ARCHIVE, STAGE_DONE, STAGE_FOLD, STAGE_RUNNING, Vitals } from '../ring/vitals.js';
 import { type ArchiveFiles, NODE_FILES } from './archive-files.js';
 import { ArchiveBoard, type Written } from './board.js';
+import { FrameClients } from './frame-clients.js';
 import { encodeFrameHeader } from './frame-header.js';
 import { FrameRecords } from './frame-records.js';
 import { compressFrame, freeNativeMemory, nativeMemoryIsHeld } from './lz4.js';
+import { Rejects, RejectsBoard } from './rejects.js';
 import { listSegments, segmentName } from './segment-name.js';
 import { SegmentWriter } from './segment-writer.js';
 
@@ -38,6 +40,7 @@ export interface ArchiveMemory {
   readonly cuts: CutsMemory;
   readonly vitals: SharedArrayBuffer;
   readonly archiveBoard: SharedArrayBuffer;
+  readonly rejects: SharedArrayBuffer;
   readonly archiveBell: SharedArrayBuffer;
   readonly syncBell: SharedArrayBuffer;
   readonly mainBell: SharedArrayBuffer;
@@ -45,9 +48,17 @@ export interface ArchiveMemory {
 
 export interface ArchiveOptions {
   readonly directory: string;
+  readonly rejectsDirectory: string;
   readonly segmentBytes: number;
   readonly segmentAgeMs: number;
   readonly syncIntervalMs: number;
+}
+
+export interface ArchiveParts {
+  /** The id of the client in a slot, whose lines a record has counted that is not archived yet. */
+  readonly clientIdOf: (slot: number) => Uint8Array;
+  /** For tests that make the disk fail. */
+  readonly files?: ArchiveFiles;
 }
 
 /**
@@ -60,9 +71,9 @@ const FRAME_RAW_BYTES = 512 * 1024;
 export function runArchive(
   memory: ArchiveMemory,
   options: ArchiveOptions,
-  files: ArchiveFiles = NODE_FILES,
+  parts: ArchiveParts,
 ): Promise<void> {
-  return new Archive(memory, options, files).run();
+  return new Archive(memory, options, parts).run();
 }
 
 class Archive {
@@ -78,15 +89,20 @@ class Archive {
   readonly #written: Written;
   readonly #frameRawBytes: number;
   readonly #records = new FrameRecords();
+  readonly #clients = new FrameClients();
+  readonly #clientIdOf: (slot: number) => Uint8Array;
+  readonly #rejects: Rejects;
   #raw: Buffer;
   #rawUsed = 0;
   #writer: SegmentWriter | null = null;
   /** When the oldest line that no sync was asked for has waited for the interval. */
   #syncAtMs = Number.POSITIVE_INFINITY;
 
-  constructor(memory: ArchiveMemory, options: ArchiveOptions, files: ArchiveFiles) {
+  constructor(memory: ArchiveMemory, options: ArchiveOptions, parts: ArchiveParts) {
     this.#options = options;
-    this.#files = files;
+    this.#files = parts.files ?? NODE_FILES;
+    this.#clientIdOf = parts.clientIdOf;
+    this.#rejects = new Rejects(options.rejectsDirectory, new RejectsBoard(memory.rejects));
     this.#board = new ArchiveBoard(memory.archiveBoard);
     this.#written = this.#board.written();
     this.#reader = new RingReader(memory.ring, CURSOR_FOLDED, this.#written.position);
@@ -116,6 +132,7 @@ class Archive {
     } finally {
       // Also where it dies: the one that is run again opens its own.
       this.#writer?.close();
+      this.#rejects.close();
     }
     // The fold may have ended after the last look at the interval.
     this.#board.wantSync(written.position);
@@ -213,22 +230,29 @@ class Archive {
   #stage(): void {
     const reader = this.#reader;
     const accepted = reader.accepted;
-    let cuts = reader.cuts;
+    const from = reader.payloadFrom;
+    if (accepted > 0) this.#makeRoom(reader.payloadBytes);
+    let kept = 0;
+    for (let cuts = reader.cuts; cuts > 0; cuts--) {
+      this.#cuts.next();
+      if (this.#cuts.reason !== CUT_SILENT) this.#reject();
+      if (accepted > 0) this.#copy(from + kept, from + this.#cuts.from);
+      kept = this.#cuts.from + this.#cuts.length;
+    }
     if (accepted > 0) {
-      this.#makeRoom(reader.payloadBytes);
-      const from = reader.payloadFrom;
-      let kept = 0;
-      for (; cuts > 0; cuts--) {
-        this.#cuts.next();
-        this.#copy(from + kept, from + this.#cuts.from);
-        kept = this.#cuts.from + this.#cuts.length;
-      }
       this.#copy(from + kept, from + reader.payloadBytes);
       this.#records.add(accepted, reader.arrivedUs);
-    } else {
-      for (; cuts > 0; cuts--) this.#cuts.next();
     }
+    if (reader.client !== 0) this.#clients.note(reader.client, reader.clientLine, reader.arrivedUs);
     if (this.#syncAtMs === Number.POSITIVE_INFINITY) this.#beginInterval();
+  }
+
+  /** The lines of the current cut. */
+  #reject(): void {
+    const { bytes, payloadFrom, arrivedUs, lineBytes } = this.#reader;
+    const { from, length, reason, lines } = this.#cuts;
+    const span = bytes.subarray(payloadFrom + from, payloadFrom + from + length);
+    this.#rejects.add(reason, lines, arrivedUs, span, lineBytes);
   }
 
   #beginInterval(): void {
@@ -250,10 +274,15 @@ class Archive {
 
   #closeFrame(): void {
     const written = this.#written;
-    const lines = this.#records.lineCount;
-    if (lines > 0) {
+    this.#rejects.flush();
+    // Numbers of clients may be all that there is to say: refused lines have numbers, too.
+    if (this.#clients.lastArrivalUs > this.#records.lastArrivalUs && this.#clients.count > 0) {
+      this.#records.add(0, this.#clients.lastArrivalUs);
+    }
+    if (this.#records.recordCount > 0) {
       const writer = this.#segmentFor(written.line + 1);
-      const data = compressFrame(this.#raw.subarray(0, this.#rawUsed));
+      const lines = this.#records.lineCount;
+      const data = lines > 0 ? compressFrame(this.#raw.subarray(0, this.#rawUsed)) : null;
       const facts = {
         firstLine: written.line + 1,
         lineCount: lines,
@@ -262,17 +291,19 @@ class Archive {
         firstArrivalUs: this.#records.firstArrivalUs,
         lastArrivalUs: this.#records.lastArrivalUs,
       };
-      const header = encodeFrameHeader(facts, { records: this.#records.bytes }, data);
+      const clients = this.#clients.encode(facts.lastArrivalUs, this.#clientIdOf);
+      const header = encodeFrameHeader(facts, { records: this.#records.bytes, clients }, data);
       writer.append(header, data);
       if (written.segmentBytes === 0) written.segmentSinceUs = facts.firstArrivalUs;
       if (written.oldestUs === 0) written.oldestUs = facts.firstArrivalUs;
       written.line += lines;
       written.rawBytes += this.#rawUsed;
-      written.compressedBytes += header.length + data.length;
+      written.compressedBytes += header.length + (data?.length ?? 0);
       written.segmentBytes = writer.bytes;
       written.lastArrivedUs = facts.lastArrivalUs;
       this.#rawUsed = 0;
       this.#records.reset();
+      this.#clients.reset();
       if (this.#raw.length > this.#frameRawBytes * 4) {
         this.#raw = Buffer.allocUnsafeSlow(this.#frameRawBytes * 2);
       }
@@ -297,7 +328,8 @@ class Archive {
     if (this.#writer !== null) {
       const ageMs = (this.#records.firstArrivalUs - written.segmentSinceUs) / 1000;
       const full = written.segmentBytes >= this.#options.segmentBytes || ageMs >= this.#options.segmentAgeMs;
-      if (!full || written.segmentBytes === 0) return this.#writer;
+      // One without lines has the name that the next would have.
+      if (!full || line === written.segment) return this.#writer;
       // The sync stage syncs the active segment only, so the old one is durable before it stops being that.
       this.#writer.sync();
       this.#writer.close();

@@ -29,8 +29,9 @@ export function runSync(memory: SyncMemory, directory: string, files: ArchiveFil
   const mainBell = new Bell(memory.mainBell);
   const cursors = new Int32Array(memory.ring.cursors);
   let durable = positionOf(Atomics.load(cursors, CURSOR_DURABLE), board.written().position);
-  let syncedLine = board.durableLine;
+  // Nothing is known of what others have written before: it is synced with the first that follows.
   let segment = 0;
+  let syncedBytes = 0;
   let fd = -1;
   vitals.setState(STAGE_SYNC, STAGE_RUNNING);
   try {
@@ -38,7 +39,8 @@ export function runSync(memory: SyncMemory, directory: string, files: ArchiveFil
       const startedMs = performance.now();
       if (board.syncWanted > durable) {
         const written = board.written();
-        if (written.line > syncedLine) {
+        // Lines, or numbers of clients in a frame without lines.
+        if (written.segment !== segment || written.segmentBytes !== syncedBytes) {
           const path = join(directory, segmentName(written.segment));
           try {
             if (segment !== written.segment) {
@@ -51,7 +53,7 @@ export function runSync(memory: SyncMemory, directory: string, files: ArchiveFil
           } catch (error) {
             throw failureOfSystemError(error, 'make durable', path);
           }
-          syncedLine = written.line;
+          syncedBytes = written.segmentBytes;
           board.setDurable(written.line, performance.now() - startedMs);
         }
         durable = written.position;

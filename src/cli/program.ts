@@ -118,14 +118,16 @@ function buildProgram(io: Io, done: (exitCode: number) => void): Command {
       return send(config, file, options, io);
     },
   ).option(...json);
-  add<{ json?: boolean }>(
+  add<{ json?: boolean; connections?: boolean }>(
     'status',
     'how the daemon does; exit 0 only when it is ready',
     async (config, options) => {
       const { status } = await import('./status.js');
       return status(config, options, io);
     },
-  ).option(...json);
+  )
+    .option('--connections', 'also each connection, with its client and its account of lines')
+    .option(...json);
   add<StatsOptions>(
     'stats [METRIC]',
     'aggregates of a metric, or the list of metrics',

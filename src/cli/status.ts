@@ -16,15 +16,47 @@ import {
   NOTHING,
 } from './human.js';
 import { type Colors, colorsOf, type Io, widthOf } from './io.js';
-import { renderFacts, wrapList } from './table.js';
+import { type Column, renderFacts, renderTable, wrapList } from './table.js';
 
 /** @returns done only where the daemon is ready */
-export async function status(config: Config, options: { json?: boolean }, io: Io): Promise<number> {
-  const { text, body } = await request(config, 'GET', '/v1/status');
-  if (options.json) io.stdout.write(`${escapeControlsInJson(text.trimEnd())}\n`);
-  else io.stdout.write(renderStatus(body, colorsOf(io.stdout, io.env), widthOf(io.stdout)));
+export async function status(
+  config: Config,
+  options: { json?: boolean; connections?: boolean },
+  io: Io,
+): Promise<number> {
+  const path = options.connections ? '/v1/status?connections=1' : '/v1/status';
+  const { text, body } = await request(config, 'GET', path);
+  if (options.json) {
+    io.stdout.write(`${escapeControlsInJson(text.trimEnd())}\n`);
+  } else {
+    const style = {
+      width: widthOf(io.stdout),
+      cut: io.stdout.isTTY === true,
+      colors: colorsOf(io.stdout, io.env),
+    };
+    io.stdout.write(renderStatus(body, style.colors, style.width));
+    if (options.connections) {
+      io.stdout.write(
+        `\n${renderTable(CONNECTION_COLUMNS, (body.connections ?? []).map(connectionRow), style)}`,
+      );
+    }
+  }
   return body.ready === true ? EXIT_DONE : EXIT_NO;
 }
+
+const CONNECTION_COLUMNS: readonly Column[] = [
+  { title: 'id', align: 'right' },
+  { title: 'client', align: 'left', cut: true },
+  { title: 'state', align: 'left', leaves: 3 },
+  { title: 'since', align: 'left', leaves: 1 },
+  { title: 'lines', align: 'right' },
+  { title: 'accepted', align: 'right' },
+  { title: 'rejected', align: 'right' },
+  { title: 'dropped', align: 'right', leaves: 2 },
+  { title: 'in flight', align: 'right' },
+  { title: 'bytes', align: 'right', leaves: 5 },
+  { title: 'unread', align: 'right', leaves: 4 },
+];
 
 /** @param reply of `GET /v1/status`; a field that an older daemon does not have shows as `-` */
 // biome-ignore lint/suspicious/noExplicitAny: read as the contract describes it
@@ -87,6 +119,22 @@ function archiveText(archive: any): string {
   const times = Number.isFinite(ratio) && ratio > 0 ? ` (ratio ${ratio.toFixed(1)})` : '';
   const oldest = archive.oldest_ts == null ? '' : `   since ${humanTime(archive.oldest_ts)}`;
   return `${counted(archive.segments, 'segment')}   ${humanBytes(archive.bytes_compressed)}${times}${oldest}`;
+}
+
+function connectionRow(one: any): string[] {
+  return [
+    String(one.id ?? NOTHING),
+    one.client ?? NOTHING,
+    one.state ?? NOTHING,
+    one.since == null ? NOTHING : humanTime(one.since),
+    humanCount(one.lines),
+    humanCount(one.accepted),
+    humanCount(one.rejected),
+    humanCount(one.dropped),
+    humanCount(one.in_flight),
+    humanBytes(one.bytes),
+    humanBytes(one.unread_bytes),
+  ];
 }
 
 function syncText(ms: number | null | undefined): string {

@@ -64,7 +64,7 @@ function match(
     case '/readyz':
       return () => readiness(sources.status.notReady());
     case '/v1/status':
-      return () => ({ status: 200, body: sources.status.render() });
+      return () => ({ status: 200, body: sources.status.render(isAsked(params, 'connections')) });
     case '/v1/stats':
       return () => ({ status: 200, body: stats(sources, params) });
     case '/v1/events':
@@ -77,6 +77,12 @@ function match(
     requireTables(sources);
     return { status: 200, body: await queryWorkflow(sources.tables, sources.texts, id, runOf(params)) };
   };
+}
+
+/** `?name=1`, and `?name` alone. */
+function isAsked(params: URLSearchParams, name: string): boolean {
+  const value = params.get(name);
+  return value !== null && value !== '0' && value !== 'false';
 }
 
 function readiness(reason: string | null): JsonAnswer {

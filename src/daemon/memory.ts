@@ -1,6 +1,7 @@
 /** Everything that the daemon's threads share, allocated once by main and handed to every stage that it starts. */
 
 import { allocateArchiveBoard, type Written } from '../archive/board.js';
+import { RejectsBoard } from '../archive/rejects.js';
 import type { Config } from '../config/config.js';
 import { allocateProgress } from '../fold/progress.js';
 import { allocateBell } from '../ring/bell.js';
@@ -24,11 +25,13 @@ export interface DaemonMemory {
   readonly progress: SharedArrayBuffer;
   readonly tables: TablesMemory;
   readonly archiveBoard: SharedArrayBuffer;
+  readonly rejects: SharedArrayBuffer;
   readonly foldBell: SharedArrayBuffer;
   readonly archiveBell: SharedArrayBuffer;
   readonly syncBell: SharedArrayBuffer;
   readonly mainBell: SharedArrayBuffer;
   readonly maxLineBytes: number;
+  readonly clientMemoryUs: number;
 }
 
 /** @param written what the log holds; its position is where the ring begins */
@@ -49,12 +52,15 @@ export function allocateDaemon(config: Config, written: Written): DaemonMemory {
       maxTasks: config.state.maxTasks,
       maxSeries: config.stats.maxSeries,
       namesBytes: config.state.namesBytes,
+      maxClients: config.ingest.maxClients,
     }),
     archiveBoard: allocateArchiveBoard(written),
+    rejects: RejectsBoard.allocate(),
     foldBell: allocateBell(),
     archiveBell: allocateBell(),
     syncBell: allocateBell(),
     mainBell: allocateBell(),
     maxLineBytes: config.ingest.maxLineBytes,
+    clientMemoryUs: config.ingest.clientMemoryMs * 1000,
   };
 }

@@ -1,6 +1,7 @@
 /** The tables out of the log: what the daemon does at its start, and when a fold died inside a line's changes. */
 
 import { ArchiveBoard } from '../archive/board.js';
+import { decodeClients } from '../archive/frame-clients.js';
 import { RecordCursor } from '../archive/frame-records.js';
 import { readFrames } from '../archive/log-reader.js';
 import { Replay } from '../fold/replay.js';
@@ -23,10 +24,13 @@ export async function rebuildTables(
   while (board.written().line < lastLine) Atomics.wait(idle, 0, 0, WAIT_MS);
   tables.clear();
   const replay = new Replay(tables, 0);
-  if (lastLine === 0) return;
   const { segment, segmentBytes, lastArrivedUs } = board.written();
   for await (const frame of readFrames(directory, { upTo: { segment, offset: segmentBytes } })) {
-    if (frame.kind !== 'frame' || frame.facts.lineCount === 0) continue;
+    if (frame.kind !== 'frame') continue;
+    for (const { id, lastLine: number, arrivalUs } of decodeClients(frame.facts, frame.sections.clients)) {
+      tables.clients.restore(id, number, arrivalUs);
+    }
+    if (frame.facts.lineCount === 0) continue;
     replay.skipTo(frame.facts.firstLine - 1);
     replay.attach(frame.raw);
     const records = new RecordCursor(frame.facts, frame.sections.records);

@@ -6,6 +6,7 @@ import { basename, join, relative } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Written } from '../archive/board.js';
 import { type RecoveredLog, recoverLog } from '../archive/log-recovery.js';
+import { RejectsBoard } from '../archive/rejects.js';
 import type { Config } from '../config/config.js';
 import { foldersOf } from '../config/folders.js';
 import { readVersion } from '../config/version.js';
@@ -27,6 +28,7 @@ import {
 import { lockFile, shutdownRead } from './libc.js';
 import { createLog, type Log, RateLimited } from './log.js';
 import { allocateDaemon, type DaemonMemory } from './memory.js';
+import { RefusalLog } from './refusal-log.js';
 import { freeSocketPath, setSocketAccess } from './socket-path.js';
 import { type Stage, Supervisor } from './supervisor.js';
 
@@ -56,6 +58,7 @@ interface Paths {
   readonly ingest: string;
   readonly control: string;
   readonly archive: string;
+  readonly rejects: string;
 }
 
 function preparePaths({ stateDir, runtimeDir }: Config): Paths {
@@ -70,6 +73,7 @@ function preparePaths({ stateDir, runtimeDir }: Config): Paths {
     ingest: join(runtimeDir, 'ingest.sock'),
     control: join(runtimeDir, 'control.sock'),
     archive: join(stateDir, 'archive'),
+    rejects: join(stateDir, 'rejects'),
   };
 }
 
@@ -90,6 +94,7 @@ class Daemon {
   readonly #memory: DaemonMemory;
   readonly #vitals: Vitals;
   readonly #ingest: IngestServer;
+  readonly #refusals: RefusalLog;
   readonly #supervisor: Supervisor;
   readonly #startedAtMs = Date.now();
   #controlPort: MessagePort | null = null;
@@ -106,6 +111,7 @@ class Daemon {
     });
     this.#memory = allocateDaemon(config, writtenOf(recovered));
     this.#vitals = new Vitals(this.#memory.vitals);
+    this.#refusals = new RefusalLog(log, paths.rejects);
     const drops = new RateLimited({ countMax: 1, intervalMs: 10_000, nowMs: () => performance.now() });
     this.#ingest = new IngestServer(this.#memory, new Ledger(this.#memory.ledger), {
       maxLineBytes: config.ingest.maxLineBytes,
@@ -151,7 +157,8 @@ class Daemon {
     const memory = this.#memory;
     const directory = this.#paths.archive;
     const { segmentBytes, segmentAgeMs, syncIntervalMs } = this.#config.archive;
-    const options = { directory, segmentBytes, segmentAgeMs, syncIntervalMs };
+    const rejectsDirectory = this.#paths.rejects;
+    const options = { directory, rejectsDirectory, segmentBytes, segmentAgeMs, syncIntervalMs };
     const stages: Stage[] = [
       {
         row: STAGE_FOLD,
@@ -210,7 +217,14 @@ class Daemon {
   #watchMainThread(): void {
     setInterval(() => {
       this.#vitals.setBusyMs(STAGE_INGEST, performance.eventLoopUtilization().active);
+      this.#tellRefusals(false);
     }, VITALS_MS).unref();
+  }
+
+  #tellRefusals(atEnd: boolean): void {
+    const totals = new Ledger(this.#memory.ledger).totals();
+    const counts = new RejectsBoard(this.#memory.rejects).counts();
+    this.#refusals.look(totals, counts, performance.now(), atEnd);
   }
 
   /** What would end a daemon by default, or open a debugger (SIGUSR1), does not. */
@@ -249,6 +263,7 @@ class Daemon {
     await this.#control;
     removeIfThere(this.#paths.control);
     await this.#supervisor.close();
+    this.#tellRefusals(true);
     const { accepted, rejected } = new Ledger(this.#memory.ledger).totals();
     this.#log.info({ accepted, rejected }, 'drained');
   }

@@ -3,17 +3,20 @@
  *
  *   word 0 ┌─────────┬───────┬────────┬─────────┐   valid: the tables hold everything up to here
  *          │ current │ valid │ deaths │ working │   working: 1 inside a record, 0 between records
- *          └─────────┴───────┴────────┴─────────┘
+ *          └─────────┴───────┴────────┴─────────┘   begun: the table of clients is ahead of the log
+ *   word 6 ┌───────┐
+ *          │ begun │
+ *          └───────┘
  *   two commits, of which `current` says the last:
  *          ┌────────────────┬───────────┬──────────┬──────────────────────────────────────────────────────────┐
  *          │ offset · 2 + f │ internals │ internal │ position, line, arrived, accepted, rejected, uncounted,  │
- *          │                │           │ offsets  │ cuts, slot, its counts and generation, by reason …       │
+ *          │                │           │ offsets  │ cuts, slot, its counts and its client, by reason …       │
  *          └────────────────┴───────────┴──────────┴──────────────────────────────────────────────────────────┘
  *
  * Per line it is one store: the offset of the line in work in the record after the commit, and whether it changes the
  * tables (f), are one word, so there is no moment at which a line is done and not said to be. Per record the counts are
- * written into the commit that is not current, its offset is set to 0, and one store makes it current. Cursor, ledger and
- * board are then set from it; whoever takes over sets them again, which does no harm.
+ * written into the commit that is not current, its offset is set to 0, and one store makes it current. Cursor, ledger,
+ * board and the number of the client are then set from it; whoever takes over sets them again, which does no harm.
  */
 
 import { REFUSAL_REASONS } from '../model/refusal.js';
@@ -22,6 +25,7 @@ const CURRENT = 0;
 const VALID = 1;
 const DEATHS = 2;
 const WORKING = 3;
+const BEGUN = 6;
 const DEATH_ORDER = 2; // in doubles
 
 const COMMITS = 8; // in doubles
@@ -44,7 +48,14 @@ export const COMMIT_SLOT_ACCEPTED = 8;
 export const COMMIT_SLOT_REJECTED = 9;
 export const COMMIT_SLOT_UNCOUNTED = 10;
 export const COMMIT_GENERATION = 11;
-export const COMMIT_BY_REASON = 12;
+/** Whether the connection has said a control line. */
+export const COMMIT_SPOKEN = 12;
+/** The connection's client: its slot (0: none), which client of the slot it is, number of its last line, last record. */
+export const COMMIT_CLIENT = 13;
+export const COMMIT_CLIENT_BORN = 14;
+export const COMMIT_CLIENT_LINE = 15;
+export const COMMIT_CLIENT_ARRIVED = 16;
+export const COMMIT_BY_REASON = 17;
 export const COMMIT_LENGTH = COMMIT_BY_REASON + REFUSAL_REASONS.length;
 
 /**
@@ -97,6 +108,15 @@ export class Progress {
 
   setTablesValid(valid: boolean): void {
     Atomics.store(this.#words, VALID, valid ? 1 : 0);
+  }
+
+  /** Whether the tables have been valid once, and lines were folded into them since. */
+  get hasBegun(): boolean {
+    return this.#words[BEGUN] !== 0;
+  }
+
+  begin(): void {
+    Atomics.store(this.#words, BEGUN, 1);
   }
 
   /** Inside a record: a death now is a death at the line in work. */

@@ -12,21 +12,29 @@ import { REFUSAL_INTERNAL, REFUSAL_REASONS, REFUSAL_TOO_LONG } from '../model/re
 import { Bell } from '../ring/bell.js';
 import { CUT_SILENT, type CutsMemory, CutsWriter } from '../ring/cuts.js';
 import {
+  CURSOR_ARCHIVED,
   CURSOR_FOLDED,
   CURSOR_PUBLISHED,
   CURSOR_WAKE_AT,
   CURSOR_WANTED,
   FLAG_STALLED,
   KIND_CLOSE,
+  KIND_TAIL,
   KIND_TOO_LONG,
+  KIND_TOO_LONG_TAIL,
+  positionOf,
   type RingMemory,
 } from '../ring/layout.js';
 import { Ledger, type LedgerMemory, SLOT_TOTAL } from '../ring/ledger.js';
 import {
+  type Letter,
   MAIL_ERROR,
+  MAIL_SUPERSEDED,
   MAIL_SYNC,
+  MAIL_WELCOME,
   type MailboxMemory,
   MailboxWriter,
+  SEQ_NONE,
   TEXT_NONE,
   TEXT_NUMBER,
   TEXT_STRING,
@@ -40,6 +48,10 @@ import {
   COMMIT_ACCEPTED,
   COMMIT_ARRIVED,
   COMMIT_BY_REASON,
+  COMMIT_CLIENT,
+  COMMIT_CLIENT_ARRIVED,
+  COMMIT_CLIENT_BORN,
+  COMMIT_CLIENT_LINE,
   COMMIT_CUTS,
   COMMIT_GENERATION,
   COMMIT_LINE,
@@ -49,6 +61,7 @@ import {
   COMMIT_SLOT_ACCEPTED,
   COMMIT_SLOT_REJECTED,
   COMMIT_SLOT_UNCOUNTED,
+  COMMIT_SPOKEN,
   COMMIT_UNCOUNTED,
   Progress,
 } from './progress.js';
@@ -65,6 +78,8 @@ export interface FoldMemory {
   readonly archiveBell: SharedArrayBuffer;
   readonly mainBell: SharedArrayBuffer;
   readonly maxLineBytes: number;
+  /** How long a client that is silent and not connected keeps its number, by the arrivals of the log. */
+  readonly clientMemoryUs: number;
 }
 
 export interface FoldParts {
@@ -104,6 +119,7 @@ class Fold {
   readonly #archiveBell: Bell;
   readonly #mainBell: Bell;
   readonly #maxLineBytes: number;
+  readonly #clientMemoryUs: number;
   readonly #idle = new Int32Array(new SharedArrayBuffer(4));
   // Counts of the record in work.
   #accepted = 0;
@@ -117,6 +133,7 @@ class Fold {
   constructor(memory: FoldMemory, parts: FoldParts) {
     this.#parts = parts;
     this.#maxLineBytes = memory.maxLineBytes;
+    this.#clientMemoryUs = memory.clientMemoryUs;
     this.#tables = new Tables(memory.tables);
     const create = parts.createLifecycle ?? ((tables, decoder) => new Lifecycle(tables, decoder));
     this.#lifecycle = create(this.#tables, this.#decoder);
@@ -124,6 +141,7 @@ class Fold {
     this.#lifecycle.attach(new DataView(memory.ring.data));
     this.#progress = new Progress(memory.progress);
     this.#commit = this.#progress.load();
+    this.#tables.clients.isLive = this.#progress.hasBegun;
     this.#reader = new RingReader(memory.ring, CURSOR_PUBLISHED, this.#commit[COMMIT_POSITION]!);
     this.#cuts = new CutsWriter(memory.cuts, this.#commit[COMMIT_CUTS]!);
     this.#mailbox = new MailboxWriter(memory.mailbox);
@@ -188,6 +206,12 @@ class Fold {
         line,
         'the log and the fold differ on the number of the last line',
       );
+      // The log may end later, with records of refused lines.
+      this.#commit[COMMIT_ARRIVED] = this.#tables.board.arrivedUs;
+    }
+    if (!progress.hasBegun) {
+      this.#tables.clients.begin();
+      progress.begin();
     }
     if (offset > 0) {
       assert(this.#reader.tryNext());
@@ -209,7 +233,9 @@ class Fold {
     this.#cuts.beginRecord();
     this.#loadSlot(reader.connection);
     const bytes = reader.payloadBytes;
-    if (kind === KIND_TOO_LONG) {
+    if (this.#isThrownAway(kind)) {
+      this.#uncounted = reader.lines;
+    } else if (kind === KIND_TOO_LONG || kind === KIND_TOO_LONG_TAIL) {
       this.#refuse(REFUSAL_TOO_LONG, 0, bytes);
     } else if (kind !== KIND_CLOSE) {
       if (resumeAt > 0) {
@@ -221,8 +247,26 @@ class Fold {
       }
       this.#lines(resumeAt, bytes, MODE_FOLD);
     }
+    if (kind === KIND_CLOSE) this.#disown(reader.connection);
     this.#finishRecord();
     if (kind === KIND_CLOSE) this.#mainBell.ring();
+  }
+
+  /** What comes of a connection after a newer one has its client, and what a numbered one has not ended. */
+  #isThrownAway(kind: number): boolean {
+    const commit = this.#commit;
+    if (this.#ledger.isSuperseded(commit[COMMIT_SLOT]!)) {
+      commit[COMMIT_CLIENT] = 0;
+      return true;
+    }
+    return commit[COMMIT_CLIENT] !== 0 && (kind === KIND_TAIL || kind === KIND_TOO_LONG_TAIL);
+  }
+
+  /** The connection is over, and its slot in the ledger goes to another one. */
+  #disown(connection: number): void {
+    const { clients } = this.#tables;
+    const client = this.#commit[COMMIT_CLIENT]!;
+    if (client !== 0 && clients.owner(client) === connection) clients.setOwner(client, 0);
   }
 
   #lines(from: number, to: number, mode: number): void {
@@ -270,11 +314,90 @@ class Fold {
     }
     this.#uncounted++;
     this.#cut(offset, length, CUT_SILENT);
-    if (code === CONTROL_SYNC) this.#wantDurable = true;
-    if (mode !== MODE_FOLD || code === LINE_EMPTY) return;
+    if (code === LINE_EMPTY) return;
+    const isFirst = !this.#hasSpoken();
+    this.#commit[COMMIT_SPOKEN] = 1;
+    if (code === CONTROL_HELLO && isFirst) this.#hello(offset, mode);
+    else if (code === CONTROL_SYNC) this.#wantDurable = true;
+    if (mode !== MODE_FOLD) return;
     if (code === CONTROL_SYNC) this.#postSync(offset);
     else if (code === CONTROL_MALFORMED) this.#postError(this.#decoder.event.controlReason, offset);
-    else if (code === CONTROL_HELLO) this.#postError('hello is not supported by this version', offset);
+    else if (!isFirst) this.#postError('hello: must be the first line of its connection', offset);
+  }
+
+  /** Whether the connection has said anything but empty lines. */
+  #hasSpoken(): boolean {
+    const commit = this.#commit;
+    const counted = commit[COMMIT_SLOT_ACCEPTED]! + commit[COMMIT_SLOT_REJECTED]!;
+    return commit[COMMIT_SPOKEN] !== 0 || counted + this.#accepted + this.#rejected > 0;
+  }
+
+  /**
+   * The connection gets its client. Each step may be the last one of this thread; the next thread does all of them again, and
+   * comes to the same: the client is found where it was made, `born` tells that this hello made it, and the number
+   * changes only with the record's commit.
+   */
+  #hello(offset: number, mode: number): void {
+    const { clients } = this.#tables;
+    const { event } = this.#decoder;
+    const connection = this.#reader.connection;
+    const id = this.#textOf(event.clientOffset, event.clientLength);
+    const order = this.#reader.position + offset;
+    const client = mode === MODE_FOLD ? this.#clientOf(id, order) : clients.find(id);
+    assert(client !== 0);
+    const line = clients.lastLine(client);
+    const gap = Number.isNaN(event.first) ? 0 : Math.max(0, event.first - 1 - line);
+    const commit = this.#commit;
+    commit[COMMIT_CLIENT] = client;
+    commit[COMMIT_CLIENT_BORN] = clients.born(client);
+    commit[COMMIT_CLIENT_LINE] = line + gap;
+    this.#wantDurable = true;
+    if (mode !== MODE_FOLD) return;
+    this.#supersedeOwner(client, order);
+    const known = clients.born(client) !== order;
+    // Behind the word to the older connection, which has the same place.
+    this.#post({ ...this.#letter(MAIL_WELCOME, TEXT_STRING), known, gap }, order + 0.5, id);
+    clients.setOwner(client, connection);
+  }
+
+  /** The slot of this client, known or new. */
+  #clientOf(id: Uint8Array, order: number): number {
+    const { clients } = this.#tables;
+    const { arrivedUs } = this.#reader;
+    const known = clients.find(id);
+    if (known !== 0) {
+      const isForgotten =
+        clients.owner(known) === 0 && arrivedUs - clients.activeUs(known) > this.#clientMemoryUs;
+      if (isForgotten) clients.restart(known, order, arrivedUs);
+      return known;
+    }
+    const client = clients.slotForNew();
+    this.#supersedeOwner(client, order);
+    this.#awaitArchived(clients.position(client));
+    clients.assign(client, id, order, arrivedUs);
+    return client;
+  }
+
+  /**
+   * Takes a client from the connection that has it. The fold has not passed that one's close record, or the client would have
+   * no owner, so main keeps its slot in the ledger. (Where a hello has killed the fold twice, and is refused, the client
+   * has an owner that knows nothing of it.)
+   */
+  #supersedeOwner(client: number, order: number): void {
+    const connection = this.#tables.clients.owner(client);
+    if (connection === 0 || this.#ledger.client(connection) !== client) return;
+    this.#ledger.supersede(connection);
+    const generation = this.#ledger.generation(connection);
+    this.#post({ ...this.#letter(MAIL_SUPERSEDED, TEXT_NONE), connection, generation }, order, NO_TEXT);
+  }
+
+  /** The archive reads the ids of clients up to what it has written. */
+  #awaitArchived(position: number): void {
+    const folded = this.#commit[COMMIT_POSITION]!;
+    while (positionOf(Atomics.load(this.#reader.cursors, CURSOR_ARCHIVED), folded) < position) {
+      this.#want(folded);
+      Atomics.wait(this.#idle, 0, 0, WAIT_MS);
+    }
   }
 
   #refuse(reason: number, offset: number, length: number): void {
@@ -296,32 +419,49 @@ class Fold {
     const { event } = this.#decoder;
     const kind =
       event.idKind === ID_STRING ? TEXT_STRING : event.idKind === ID_NUMBER ? TEXT_NUMBER : TEXT_NONE;
-    const scratch = event.idOffset >= SCRATCH_OFFSET;
-    const bytes = scratch ? this.#decoder.scratch : this.#reader.bytes;
-    const from = event.idOffset & ~SCRATCH_OFFSET;
-    this.#post(MAIL_SYNC, offset, kind, bytes.subarray(from, from + event.idLength));
+    const id = this.#textOf(event.idOffset, event.idLength);
+    this.#post(this.#letter(MAIL_SYNC, kind), this.#reader.position + offset, id);
   }
 
   #postError(reason: string, offset: number): void {
-    this.#post(MAIL_ERROR, offset, TEXT_STRING, Buffer.from(reason));
+    const letter = this.#letter(MAIL_ERROR, TEXT_STRING);
+    this.#post(letter, this.#reader.position + offset, Buffer.from(reason));
   }
 
-  #post(mail: number, offset: number, textKind: number, text: Uint8Array): void {
+  /** Bytes that the decoder has named. */
+  #textOf(offset: number, length: number): Uint8Array {
+    if (length === 0) return NO_TEXT;
+    const bytes = offset >= SCRATCH_OFFSET ? this.#decoder.scratch : this.#reader.bytes;
+    const from = offset & ~SCRATCH_OFFSET;
+    return bytes.subarray(from, from + length);
+  }
+
+  /** To the connection of the record, with its counts up to here. */
+  #letter(kind: number, textKind: number): Letter {
     const commit = this.#commit;
-    const slot = this.#reader.connection;
-    const post = () =>
-      this.#mailbox.tryPost(
-        mail,
-        slot,
-        this.#ledger.generation(slot),
-        this.#reader.end,
-        this.#reader.position + offset,
-        commit[COMMIT_SLOT_ACCEPTED]! + this.#accepted,
-        commit[COMMIT_SLOT_REJECTED]! + this.#rejected,
-        textKind,
-        text.length > 0 ? text : NO_TEXT,
-      );
-    while (!post()) {
+    const connection = this.#reader.connection;
+    return {
+      kind,
+      connection,
+      generation: this.#ledger.generation(connection),
+      position: this.#reader.end,
+      accepted: commit[COMMIT_SLOT_ACCEPTED]! + this.#accepted,
+      rejected: commit[COMMIT_SLOT_REJECTED]! + this.#rejected,
+      seq: commit[COMMIT_CLIENT] === 0 ? SEQ_NONE : this.#clientLine(),
+      gap: 0,
+      known: false,
+      textKind,
+    };
+  }
+
+  /** The client's number of its last line so far, which stops at the largest that the log can hold. */
+  #clientLine(): number {
+    const line = this.#commit[COMMIT_CLIENT_LINE]! + this.#accepted + this.#rejected;
+    return Math.min(line, Number.MAX_SAFE_INTEGER);
+  }
+
+  #post(letter: Letter, order: number, text: Uint8Array): void {
+    while (!this.#mailbox.tryPost(letter, order, text)) {
       this.#mainBell.ring();
       Atomics.wait(this.#idle, 0, 0, WAIT_MS);
     }
@@ -345,6 +485,12 @@ class Fold {
     commit[COMMIT_SLOT_ACCEPTED] = this.#ledger.accepted(slot);
     commit[COMMIT_SLOT_REJECTED] = this.#ledger.rejected(slot);
     commit[COMMIT_SLOT_UNCOUNTED] = this.#ledger.uncounted(slot);
+    commit[COMMIT_SPOKEN] = this.#ledger.spoken(slot);
+    const client = this.#ledger.client(slot);
+    commit[COMMIT_CLIENT] = client;
+    if (client === 0) return;
+    commit[COMMIT_CLIENT_BORN] = this.#tables.clients.born(client);
+    commit[COMMIT_CLIENT_LINE] = this.#tables.clients.lastLine(client);
   }
 
   #finishRecord(): void {
@@ -360,7 +506,13 @@ class Fold {
     commit[COMMIT_SLOT_ACCEPTED]! += this.#accepted;
     commit[COMMIT_SLOT_REJECTED]! += this.#rejected;
     commit[COMMIT_SLOT_UNCOUNTED]! += this.#uncounted;
-    reader.setOutcome(this.#accepted, this.#cuts.count);
+    const client = commit[COMMIT_CLIENT]!;
+    if (client !== 0) {
+      commit[COMMIT_CLIENT_LINE] = this.#clientLine();
+      commit[COMMIT_CLIENT_ARRIVED] = reader.arrivedUs;
+    }
+    const isCounted = this.#accepted + this.#rejected > 0;
+    reader.setOutcome(this.#accepted, this.#cuts.count, isCounted ? client : 0, commit[COMMIT_CLIENT_LINE]!);
     this.#progress.commit(commit);
     this.#progress.setWorking(false);
     this.#publishCommit();
@@ -382,6 +534,16 @@ class Fold {
         commit[COMMIT_SLOT_ACCEPTED]!,
         commit[COMMIT_SLOT_REJECTED]!,
         commit[COMMIT_SLOT_UNCOUNTED]!,
+      );
+      ledger.setClient(commit[COMMIT_SLOT]!, commit[COMMIT_CLIENT]!, commit[COMMIT_SPOKEN]!);
+    }
+    if (commit[COMMIT_CLIENT] !== 0) {
+      this.#tables.clients.setFolded(
+        commit[COMMIT_CLIENT]!,
+        commit[COMMIT_CLIENT_BORN]!,
+        commit[COMMIT_CLIENT_LINE]!,
+        commit[COMMIT_CLIENT_ARRIVED]!,
+        commit[COMMIT_POSITION]!,
       );
     }
     if (commit[COMMIT_REJECTED]! > 0) {

@@ -3,7 +3,7 @@
  * bounded by the longest line allowed; what is longer is thrown away up to its end and said as one refused line.
  */
 
-import { KIND_CLOSE, KIND_LINES, KIND_TAIL, KIND_TOO_LONG } from '../ring/layout.js';
+import { KIND_CLOSE, KIND_LINES, KIND_TAIL, KIND_TOO_LONG, KIND_TOO_LONG_TAIL } from '../ring/layout.js';
 import type { Ledger } from '../ring/ledger.js';
 import type { RingWriter } from '../ring/writer.js';
 import { countLineEnds } from './line-count.js';
@@ -12,6 +12,8 @@ const LINE_END = 10;
 /** How much of an over-long line is kept to show what it was. */
 const TOO_LONG_KEPT_BYTES = 1024;
 const CARRY_FIRST_BYTES = 1024;
+/** What the ring can say of the length of a line. */
+const LINE_BYTES_MAX = 2 ** 31 - 1;
 
 /** What all connections of a server share. */
 export interface ConnectionHost {
@@ -30,6 +32,8 @@ export class LineCollector {
   #carryBytes = 0;
   /** Inside an over-long line, whose beginning is in the carry. */
   #tooLong = false;
+  /** Of that line, so far. */
+  #lineBytes = 0;
 
   constructor(slot: number, host: ConnectionHost) {
     this.slot = slot;
@@ -51,8 +55,9 @@ export class LineCollector {
     let from = 0;
     if (this.#tooLong) {
       const end = bytes.subarray(0, length).indexOf(LINE_END);
+      this.#lineBytes += end < 0 ? length : end;
       if (end < 0) return;
-      this.#publishTooLong();
+      this.#publishTooLong(KIND_TOO_LONG);
       from = end + 1;
     }
     const last = bytes.subarray(from, length).lastIndexOf(LINE_END);
@@ -68,7 +73,7 @@ export class LineCollector {
   end(keepTail: boolean): void {
     const { ring, ledger } = this.#host;
     if (this.#tooLong && keepTail) {
-      this.#publishTooLong();
+      this.#publishTooLong(KIND_TOO_LONG_TAIL);
     } else if (this.#carryBytes > 0 && keepTail) {
       const at = this.#reserve(this.#carryBytes + 1, 0);
       ring.bytes.set(this.#carry.subarray(0, this.#carryBytes), at);
@@ -97,7 +102,8 @@ export class LineCollector {
       const lineEnd = bytes.indexOf(LINE_END, from);
       if (this.#carryBytes + lineEnd - from > this.#host.maxLineBytes) {
         // Its end is here: the line is too long only by what this read has brought.
-        this.#publishTooLong();
+        this.#lineBytes = this.#carryBytes + lineEnd - from;
+        this.#publishTooLong(KIND_TOO_LONG);
         from = lineEnd + 1;
         lines--;
         if (from >= to) return;
@@ -115,7 +121,7 @@ export class LineCollector {
   }
 
   /** Says the over-long line, of which the carry has the beginning. */
-  #publishTooLong(): void {
+  #publishTooLong(kind: typeof KIND_TOO_LONG | typeof KIND_TOO_LONG_TAIL): void {
     const { ring, ledger } = this.#host;
     const kept = Math.min(this.#carryBytes, TOO_LONG_KEPT_BYTES);
     const at = this.#reserve(kept, 0);
@@ -124,7 +130,8 @@ export class LineCollector {
     this.#carryBytes = 0;
     this.#carry = new Uint8Array(0);
     ledger.countRead(this.slot, 1, 0);
-    ring.publish(KIND_TOO_LONG, this.slot, at, kept, 1, this.#host.now());
+    const lineBytes = Math.min(this.#lineBytes, LINE_BYTES_MAX);
+    ring.publish(kind, this.slot, at, kept, 1, this.#host.now(), lineBytes);
     this.#host.published();
   }
 
@@ -133,6 +140,7 @@ export class LineCollector {
     const wanted = this.#carryBytes + to - from;
     if (wanted > maxLineBytes) {
       this.#tooLong = true;
+      this.#lineBytes = wanted;
       if (this.#carryBytes < TOO_LONG_KEPT_BYTES) {
         this.#append(bytes, from, Math.min(to, from + TOO_LONG_KEPT_BYTES - this.#carryBytes));
       }

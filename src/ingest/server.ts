@@ -10,6 +10,7 @@
  */
 
 import net from 'node:net';
+import { PROTOCOL } from '../model/protocol.js';
 import { Bell } from '../ring/bell.js';
 import {
   CURSOR_DURABLE,
@@ -23,11 +24,13 @@ import {
 import { CONNECTION_CLOSING, CONNECTION_FREE, type Ledger } from '../ring/ledger.js';
 import {
   MAIL_ERROR,
+  MAIL_SUPERSEDED,
+  MAIL_WELCOME,
   type Mail,
   type MailboxMemory,
   MailboxReader,
+  SEQ_NONE,
   TEXT_NUMBER,
-  TEXT_STRING,
 } from '../ring/mailbox.js';
 import { RingWriter } from '../ring/writer.js';
 import { type ConnectionHost, LineCollector } from './connection.js';
@@ -67,6 +70,8 @@ interface Connection {
   readonly outbox: Outbox;
   /** Not read from, as it does not read its answers. */
   muted: boolean;
+  /** A newer connection has its client: what it still brings is thrown away. */
+  superseded: boolean;
   unanswered: number;
   /** Behind its close record in the ring; Infinity while it is open. */
   closedAt: number;
@@ -230,18 +235,20 @@ export class IngestServer {
       generation,
       outbox: new Outbox(() => (connection.gone ? -1 : descriptorOf(socket))),
       muted: false,
+      superseded: false,
       unanswered: 0,
       closedAt: Number.POSITIVE_INFINITY,
       released: false,
       gone: false,
     };
     this.#open.set(slot, connection);
-    socket.on('end', () => this.#over(connection, !this.#draining));
+    const over = () => this.#over(connection, !this.#draining && !connection.superseded);
+    socket.on('end', over);
     socket.on('error', () => {}); // 'close' follows and says all that matters
     socket.on('close', () => {
       connection.gone = true;
       raw.destroy(); // else server.close() never ends
-      this.#over(connection, !this.#draining);
+      over();
     });
     if (this.#stalled) socket.pause();
   }
@@ -268,6 +275,7 @@ export class IngestServer {
 
   /** @returns false to stop reading this connection */
   #take(connection: Connection, length: number): boolean {
+    if (connection.superseded) return true;
     connection.lines.take(this.#scratch, this.#scratchWords, length);
     if (this.#ring.hasRoom(this.#reserveBytes)) return true;
     this.#stall();
@@ -322,8 +330,16 @@ export class IngestServer {
   }
 
   #endIfAnswered(connection: Connection): void {
-    if (!connection.released) return;
-    if (connection.unanswered === 0 && connection.outbox.pendingBytes === 0) connection.socket.end();
+    if (!connection.released || connection.unanswered > 0) return;
+    if (connection.outbox.pendingBytes === 0) connection.socket.end();
+    else if (connection.superseded) connection.socket.destroy();
+  }
+
+  /** What was whole in the ring before the hello counts, and is answered for; all else is read and thrown away. */
+  #supersede(connection: Connection): void {
+    if (connection.superseded) return;
+    connection.superseded = true;
+    this.#endReading(connection);
   }
 
   #endReading(connection: Connection): void {
@@ -345,22 +361,17 @@ export class IngestServer {
     const connection =
       this.#open.get(mail.connection) ?? this.#closing.find((one) => one.slot === mail.connection);
     if (connection === undefined || connection.generation !== mail.generation || connection.gone) return;
+    if (mail.kind === MAIL_SUPERSEDED) {
+      this.#supersede(connection);
+      return;
+    }
     if (mail.kind === MAIL_ERROR) {
       this.#send(connection, `${JSON.stringify({ type: 'error', reason: mail.text })}\n`);
       return;
     }
-    const id =
-      mail.textKind === TEXT_STRING
-        ? JSON.stringify(mail.text)
-        : mail.textKind === TEXT_NUMBER
-          ? mail.text
-          : 'null';
     connection.unanswered++;
-    this.#answers.push({
-      connection,
-      position: mail.position,
-      text: `{"type":"synced","id":${id},"seq":null,"accepted":${mail.accepted},"rejected":${mail.rejected}}\n`,
-    });
+    const text = mail.kind === MAIL_WELCOME ? welcomeText(mail) : syncedText(mail);
+    this.#answers.push({ connection, position: mail.position, text });
   }
 
   #answerDurable(): void {
@@ -380,10 +391,14 @@ export class IngestServer {
 
   #send(connection: Connection, text: string): void {
     connection.outbox.send(text);
-    if (connection.outbox.pendingBytes === 0) return;
+    const { pendingBytes } = connection.outbox;
+    if (pendingBytes === 0) return;
+    this.#setUnread(connection);
     this.#unread.add(connection);
     this.#flushing ??= setInterval(() => this.#flush(), FLUSH_MS);
-    if (connection.outbox.pendingBytes < UNREAD_BYTES_MAX || connection.muted || this.#draining) return;
+    if (pendingBytes < UNREAD_BYTES_MAX || connection.muted || connection.superseded || this.#draining) {
+      return;
+    }
     connection.muted = true;
     connection.socket.pause();
   }
@@ -391,6 +406,7 @@ export class IngestServer {
   #flush(): void {
     for (const connection of this.#unread) {
       connection.outbox.flush();
+      this.#setUnread(connection);
       if (connection.outbox.pendingBytes > UNREAD_BYTES_MAX / 2) continue;
       if (connection.muted) {
         connection.muted = false;
@@ -404,6 +420,21 @@ export class IngestServer {
     clearInterval(this.#flushing ?? undefined);
     this.#flushing = null;
   }
+
+  /** For the status. A slot that is released may be another connection's by now. */
+  #setUnread({ slot, outbox, released }: Connection): void {
+    if (!released) this.#ledger.setUnread(slot, outbox.pendingBytes);
+  }
+}
+
+function syncedText({ textKind, text, seq, accepted, rejected }: Mail): string {
+  const id = textKind === TEXT_NUMBER ? text : JSON.stringify(text);
+  const number = seq === SEQ_NONE ? 'null' : seq;
+  return `{"type":"synced","id":${id},"seq":${number},"accepted":${accepted},"rejected":${rejected}}\n`;
+}
+
+function welcomeText({ text, seq, known, gap }: Mail): string {
+  return `${JSON.stringify({ type: 'welcome', client: text, seq, known, gap, protocol: PROTOCOL })}\n`;
 }
 
 function descriptorOf(socket: net.Socket): number {

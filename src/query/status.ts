@@ -2,12 +2,14 @@
 
 import { ArchiveBoard } from '../archive/board.js';
 import { ARCHIVE_FORMAT } from '../archive/frame-header.js';
+import { RejectsBoard } from '../archive/rejects.js';
+import { PROTOCOL } from '../model/protocol.js';
 import { CURSOR_ARCHIVED, CURSOR_PUBLISHED, positionOf, type RingMemory } from '../ring/layout.js';
 import { Ledger, type LedgerMemory } from '../ring/ledger.js';
 import { STAGE_FOLD, STAGE_INGEST, STAGE_NAMES, STAGE_RUNNING, Vitals } from '../ring/vitals.js';
 import type { Tables } from '../state/tables.js';
+import { connectionViews } from './connections.js';
 
-export const PROTOCOL = 1;
 export const RECOVERING = 'recovering: the tables are rebuilt out of the log';
 
 export interface StatusMemory {
@@ -15,6 +17,7 @@ export interface StatusMemory {
   readonly ledger: LedgerMemory;
   readonly vitals: SharedArrayBuffer;
   readonly archiveBoard: SharedArrayBuffer;
+  readonly rejects: SharedArrayBuffer;
 }
 
 interface Sample {
@@ -32,6 +35,7 @@ export class StatusView {
   readonly #ledger: Ledger;
   readonly #vitals: Vitals;
   readonly #board: ArchiveBoard;
+  readonly #rejects: RejectsBoard;
   readonly #cursors: Int32Array;
   #before: Sample;
   #last: Sample;
@@ -44,6 +48,7 @@ export class StatusView {
     this.#ledger = new Ledger(memory.ledger);
     this.#vitals = new Vitals(memory.vitals);
     this.#board = new ArchiveBoard(memory.archiveBoard);
+    this.#rejects = new RejectsBoard(memory.rejects);
     this.#cursors = new Int32Array(memory.ring.cursors);
     this.#before = this.#take();
     this.#last = this.#before;
@@ -79,7 +84,8 @@ export class StatusView {
     return reasons;
   }
 
-  render(): object {
+  /** @param withConnections whether each connection is listed, which may be thousands */
+  render(withConnections = false): object {
     const totals = this.#ledger.totals();
     const { workflows, tasks, cells, board } = this.#tables;
     const written = this.#board.written();
@@ -132,12 +138,14 @@ export class StatusView {
         oldest_ts: written.oldestUs > 0 ? written.oldestUs / 1e6 : null,
         last_sync_ms: Number.isNaN(this.#board.lastSyncMs) ? null : this.#board.lastSyncMs,
       },
+      rejects: this.#rejects.counts(),
       memory: { rss_bytes: process.memoryUsage.rss(), state_bytes: this.#tables.usedBytes() },
       threads: STAGE_NAMES.map((name, stage) => ({
         name,
         utilization: seconds > 0 ? this.#utilization(stage, seconds) : 0,
         restarts: this.#vitals.restarts(stage),
       })),
+      ...(withConnections ? { connections: connectionViews(this.#ledger, this.#tables.clients) } : {}),
     };
   }
 

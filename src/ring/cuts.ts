@@ -128,6 +128,10 @@ export class CutsReader {
     return this.#words[this.#at + 2]!;
   }
 
+  get lines(): number {
+    return this.#words[this.#at + 3]!;
+  }
+
   /** Frees everything read so far, once the records that it belongs to are archived. */
   free(read: number): void {
     Atomics.store(this.#done, 0, read | 0);

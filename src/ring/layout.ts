@@ -28,11 +28,17 @@
  *
  * A record lies in one piece and begins at a multiple of 8; what is left before the end of the buffer becomes a pad:
  *
- *    0      4      8            12             16              20      24         28     32          40 + phase
- *   ┌──────┬──────┬────────────┬──────────────┬───────────────┬───────┬──────────┬──────┬───────────┬─────────┐
- *   │ size │ kind │ connection │ payload from │ payload bytes │ lines │ accepted │ cuts │ arrived   │ payload │
- *   └──────┴──────┴────────────┴──────────────┴───────────────┴───────┴──────────┴──────┴───────────┴─────────┘
- *     main writes all but `accepted` and `cuts`, which the fold writes before it moves `folded` past the record
+ *    0      4      8            12             16              20      24         28     32
+ *   ┌──────┬──────┬────────────┬──────────────┬───────────────┬───────┬──────────┬──────┐
+ *   │ size │ kind │ connection │ payload from │ payload bytes │ lines │ accepted │ cuts │
+ *   ├──────┴──────┼────────────┼──────────────┼───────────────┴───────┼──────────┴──────┘
+ *   │ arrived     │ client     │ line bytes   │ client line           │ payload …
+ *   └─────────────┴────────────┴──────────────┴───────────────────────┴───────
+ *   32            40           44             48                      56 + phase
+ *
+ * Main writes all but what the fold makes of the record: `accepted`, `cuts`, and, where lines of a numbered client counted,
+ * its slot in the table of clients and the number of its last line. The fold writes these before it moves `folded` past
+ * the record. `line bytes` is how long an over-long line was.
  *
  * The payload begins at the phase (offset modulo 8) of the bytes that it is copied from, since TypedArray.set into
  * shared memory goes byte by byte unless the phases match (2 against 11 GB/s).
@@ -50,7 +56,7 @@ export const FLAG_STALLED = 7 * CURSOR_STRIDE;
 export const CURSOR_RESUME_AT = 8 * CURSOR_STRIDE;
 const CURSOR_COUNT = 9;
 
-export const RECORD_HEADER_BYTES = 40;
+export const RECORD_HEADER_BYTES = 56;
 export const RECORD_SIZE = 0;
 export const RECORD_KIND = 1;
 export const RECORD_CONNECTION = 2;
@@ -59,8 +65,11 @@ export const RECORD_PAYLOAD_BYTES = 4;
 export const RECORD_LINES = 5;
 export const RECORD_ACCEPTED = 6;
 export const RECORD_CUTS = 7;
-/** Index in Float64. */
+export const RECORD_CLIENT = 10;
+export const RECORD_LINE_BYTES = 11;
+/** Indexes in Float64. */
 export const RECORD_ARRIVED = 4;
+export const RECORD_CLIENT_LINE = 6;
 
 /** Whole lines, each with its `\n`. */
 export const KIND_LINES = 1;
@@ -72,6 +81,8 @@ export const KIND_TOO_LONG = 3;
 export const KIND_CLOSE = 4;
 /** Nothing up to the end of the buffer. */
 export const KIND_PAD = 5;
+/** As KIND_TOO_LONG, and the client closed before it ended the line. */
+export const KIND_TOO_LONG_TAIL = 6;
 
 export interface RingMemory {
   readonly capacityBytes: number;

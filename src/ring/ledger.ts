@@ -2,13 +2,22 @@
  * The ledger: what every connection and the whole process have read, accepted and refused. It closes:
  * lines = accepted + rejected + dropped + in flight.
  *
- * One slot a connection, of 128 bytes, and one for the whole process before them:
+ * One slot a connection, of 192 bytes, and one for the whole process before them:
  *
  *   0            4       8       16      24      32         40         48          56       64
  *   ┌────────────┬───────┬───────┬───────┬───────┬──────────┬──────────┬───────────┬────────┬──────────────┐
  *   │ generation │ state │ lines │ bytes │ since │ accepted │ rejected │ uncounted │ stalls │ by reason …  │
  *   └────────────┴───────┴───────┴───────┴───────┴──────────┴──────────┴───────────┴────────┴──────────────┘
  *     main writes these                  │         the fold writes these            main      fold, slot 0
+ *   160      164      168          172    176      184
+ *   ┌────────┬────────┬────────────┬──────┬────────┬──────┐
+ *   │ client │ spoken │ superseded │      │ unread │      │   unread (bytes of answers): main, the others: the fold
+ *   └────────┴────────┴────────────┴──────┴────────┴──────┘
+ *
+ * `client` is the slot of its client in the table of clients, 0 without hello; `spoken` 1 once the connection has said a
+ * control line; `superseded` 1 once a newer connection has its client. The fold knows by them what a connection is after
+ * another fold has died. Main clears the slot for the next connection, and only after the fold has passed the close
+ * record of this one, so the fold marks a connection as superseded only before it has seen that.
  *
  * Doubles on 8-byte borders are not torn on the 64-bit machines that Node runs on; each has one writer, and a reader
  * that comes between two of them sees a ledger that is a line or a record behind. So a reader that wants the sum to
@@ -35,6 +44,10 @@ const REJECTED = 5;
 const UNCOUNTED = 6;
 const STALLS = 7;
 const BY_REASON = 8;
+const CLIENT = 40; // in words
+const SPOKEN = 41;
+const SUPERSEDED = 42;
+const UNREAD = 22; // in doubles
 
 /** The slot of the whole process. */
 export const SLOT_TOTAL = 0;
@@ -49,15 +62,30 @@ export function allocateLedger(connections: number): LedgerMemory {
   return { slots, data: new SharedArrayBuffer(slots * SLOT_BYTES) };
 }
 
-export interface LedgerTotals {
+interface LedgerSums {
   lines: number;
   bytes: number;
   accepted: number;
   rejected: number;
   dropped: number;
   inFlight: number;
+}
+
+export interface LedgerTotals extends LedgerSums {
   stalls: number;
   rejectedByReason: Record<string, number>;
+}
+
+export interface LedgerConnection extends LedgerSums {
+  readonly slot: number;
+  readonly generation: number;
+  readonly isOpen: boolean;
+  /** Slot of its client in the table of clients; 0: it said no hello, or has lost its client. */
+  readonly client: number;
+  readonly isSuperseded: boolean;
+  readonly sinceUs: number;
+  /** Of answers that it has not read. */
+  readonly unreadBytes: number;
 }
 
 export class Ledger {
@@ -93,6 +121,10 @@ export class Ledger {
     this.#doubles[BYTES]! += bytes;
   }
 
+  setUnread(slot: number, bytes: number): void {
+    this.#doubles[slot * SLOT_DOUBLES + UNREAD] = bytes;
+  }
+
   countStall(): void {
     this.#doubles[STALLS]! += 1;
   }
@@ -118,6 +150,27 @@ export class Ledger {
     this.#doubles[at + UNCOUNTED] = uncounted;
   }
 
+  client(slot: number): number {
+    return this.#words[slot * SLOT_WORDS + CLIENT]!;
+  }
+
+  spoken(slot: number): number {
+    return this.#words[slot * SLOT_WORDS + SPOKEN]!;
+  }
+
+  setClient(slot: number, client: number, spoken: number): void {
+    this.#words[slot * SLOT_WORDS + CLIENT] = client;
+    this.#words[slot * SLOT_WORDS + SPOKEN] = spoken;
+  }
+
+  isSuperseded(slot: number): boolean {
+    return this.#words[slot * SLOT_WORDS + SUPERSEDED] !== 0;
+  }
+
+  supersede(slot: number): void {
+    this.#words[slot * SLOT_WORDS + SUPERSEDED] = 1;
+  }
+
   setReason(reason: number, count: number): void {
     this.#doubles[BY_REASON + reason] = count;
   }
@@ -139,25 +192,47 @@ export class Ledger {
   }
 
   totals(): LedgerTotals {
-    const doubles = this.#doubles;
-    const accepted = doubles[ACCEPTED]!;
-    const rejected = doubles[REJECTED]!;
-    const uncounted = doubles[UNCOUNTED]!;
+    const sums = this.#sums(SLOT_TOTAL);
     const rejectedByReason: Record<string, number> = {};
     REFUSAL_REASONS.forEach((reason, i) => {
-      const count = doubles[BY_REASON + i]!;
+      const count = this.#doubles[BY_REASON + i]!;
       if (count > 0) rejectedByReason[reason] = count;
     });
-    const lines = doubles[LINES]! - uncounted;
-    return {
-      lines,
-      bytes: doubles[BYTES]!,
-      accepted,
-      rejected,
-      dropped: 0,
-      inFlight: lines - accepted - rejected,
-      stalls: doubles[STALLS]!,
-      rejectedByReason,
-    };
+    return { ...sums, stalls: this.#doubles[STALLS]!, rejectedByReason };
+  }
+
+  /** The connections that are open, or closed and not yet folded to their end. */
+  connections(): LedgerConnection[] {
+    const found: LedgerConnection[] = [];
+    for (let slot = 1; slot < this.slots; slot++) {
+      const generation = this.generation(slot);
+      const state = this.state(slot);
+      if (state === CONNECTION_FREE) continue;
+      const at = slot * SLOT_DOUBLES;
+      const connection = {
+        slot,
+        generation,
+        isOpen: state === CONNECTION_OPEN,
+        client: this.client(slot),
+        isSuperseded: this.isSuperseded(slot),
+        sinceUs: this.#doubles[at + SINCE]!,
+        unreadBytes: this.#doubles[at + UNREAD]!,
+        ...this.#sums(slot),
+      };
+      // Else the slot went to another connection meanwhile.
+      if (this.generation(slot) === generation) found.push(connection);
+    }
+    return found;
+  }
+
+  #sums(slot: number): LedgerSums {
+    const doubles = this.#doubles;
+    const at = slot * SLOT_DOUBLES;
+    const accepted = doubles[at + ACCEPTED]!;
+    const rejected = doubles[at + REJECTED]!;
+    const uncounted = doubles[at + UNCOUNTED]!;
+    const lines = doubles[at + LINES]! - uncounted;
+    const inFlight = lines - accepted - rejected;
+    return { lines, bytes: doubles[at + BYTES]!, accepted, rejected, dropped: 0, inFlight };
   }
 }

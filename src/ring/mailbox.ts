@@ -1,25 +1,32 @@
 /**
- * What the fold tells main about control lines: which connection wants an answer once which position is durable.
+ * What the fold tells main about control lines: which connection wants an answer once which position is durable, and
+ * which one has lost its client to a newer one.
  * A single-writer, single-reader ring of messages in shared memory, bounded; the fold waits while it is full.
  *
- *   ┌────────┬───────────┬────────────┬────────────┬──────────┬──────────┬────────┬──────────────────┐
- *   │ bytes  │ kind      │ connection │ generation │ text     │ position │ order  │ A, R, text bytes │
- *   │ i32    │ i32       │ i32        │ i32        │ kind i32 │ f64      │ f64    │ f64 f64 …        │
- *   └────────┴───────────┴────────────┴────────────┴──────────┴──────────┴────────┴──────────────────┘
+ *   ┌───────┬──────┬────────────┬────────────┬───────────┬───────┬──────────┬───────┬───────────────────┬──────┐
+ *   │ bytes │ kind │ connection │ generation │ text kind │ known │ position │ order │ A, R, seq, gap    │ text │
+ *   │ i32   │ i32  │ i32        │ i32        │ i32       │ i32   │ f64      │ f64   │ f64 each          │      │
+ *   └───────┴──────┴────────────┴────────────┴───────────┴───────┴──────────┴───────┴───────────────────┴──────┘
  *
- * `order` is the position of the line in the stream of bytes. It grows from message to message; a fold that died
- * after it had posted a message and before it had noted the line as done posts it again, and main knows it by that.
+ * `order` is the position of the line in the stream of bytes, and a half more for a second message about one line. It grows
+ * from message to message; a fold that died after it had posted a message and before it had noted the line as done posts it
+ * again, and main knows it by that.
  */
 
 export const MAIL_SYNC = 1;
 export const MAIL_ERROR = 2;
+export const MAIL_WELCOME = 3;
+/** A newer connection has said hello for the client of this one, which is to be closed. */
+export const MAIL_SUPERSEDED = 4;
+/** `seq` of a connection without a client. */
+export const SEQ_NONE = -1;
 
 /** What `text` is: nothing, the characters of a string, or the digits of a number. */
 export const TEXT_NONE = 0;
 export const TEXT_STRING = 1;
 export const TEXT_NUMBER = 2;
 
-const HEADER_BYTES = 56;
+const HEADER_BYTES = 72;
 const POSTED = 0;
 const TAKEN = 32;
 
@@ -35,16 +42,24 @@ export function allocateMailbox(capacityBytes: number): MailboxMemory {
   return { capacityBytes, cursors: new SharedArrayBuffer(256), data: new SharedArrayBuffer(capacityBytes) };
 }
 
-export interface Mail {
-  kind: number;
-  connection: number;
-  generation: number;
+export interface Letter {
+  readonly kind: number;
+  readonly connection: number;
+  readonly generation: number;
   /** Position in the ring that has to be durable before the answer. */
-  position: number;
-  accepted: number;
-  rejected: number;
-  textKind: number;
-  text: string;
+  readonly position: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  /** The client's number of its last line. */
+  readonly seq: number;
+  /** Of a welcome. */
+  readonly gap: number;
+  readonly known: boolean;
+  readonly textKind: number;
+}
+
+export interface Mail extends Letter {
+  readonly text: string;
 }
 
 export class MailboxWriter {
@@ -63,17 +78,7 @@ export class MailboxWriter {
   }
 
   /** @returns false if there is no room until main has taken some */
-  tryPost(
-    kind: number,
-    connection: number,
-    generation: number,
-    position: number,
-    order: number,
-    accepted: number,
-    rejected: number,
-    textKind: number,
-    text: Uint8Array,
-  ): boolean {
+  tryPost(letter: Letter, order: number, text: Uint8Array): boolean {
     const posted = this.#cursors[POSTED]!;
     const capacity = this.#mask + 1;
     const size = (HEADER_BYTES + text.length + 7) & ~7;
@@ -85,14 +90,18 @@ export class MailboxWriter {
     const start = pad > 0 ? 0 : at;
     const word = start >> 2;
     this.#words[word] = text.length;
-    this.#words[word + 1] = kind;
-    this.#words[word + 2] = connection;
-    this.#words[word + 3] = generation;
-    this.#words[word + 4] = textKind;
-    this.#doubles[(start >> 3) + 3] = position;
-    this.#doubles[(start >> 3) + 4] = order;
-    this.#doubles[(start >> 3) + 5] = accepted;
-    this.#doubles[(start >> 3) + 6] = rejected;
+    this.#words[word + 1] = letter.kind;
+    this.#words[word + 2] = letter.connection;
+    this.#words[word + 3] = letter.generation;
+    this.#words[word + 4] = letter.textKind;
+    this.#words[word + 5] = letter.known ? 1 : 0;
+    const double = start >> 3;
+    this.#doubles[double + 3] = letter.position;
+    this.#doubles[double + 4] = order;
+    this.#doubles[double + 5] = letter.accepted;
+    this.#doubles[double + 6] = letter.rejected;
+    this.#doubles[double + 7] = letter.seq;
+    this.#doubles[double + 8] = letter.gap;
     this.#bytes.set(text, start + HEADER_BYTES);
     Atomics.store(this.#cursors, POSTED, (posted + pad + size) | 0);
     return true;
@@ -136,6 +145,9 @@ export class MailboxReader {
         position: this.#doubles[(at >> 3) + 3]!,
         accepted: this.#doubles[(at >> 3) + 5]!,
         rejected: this.#doubles[(at >> 3) + 6]!,
+        seq: this.#doubles[(at >> 3) + 7]!,
+        gap: this.#doubles[(at >> 3) + 8]!,
+        known: this.#words[word + 5] !== 0,
         // A copy first: a decoder does not take shared memory.
         text: Buffer.from(this.#bytes.slice(at + HEADER_BYTES, at + HEADER_BYTES + textBytes)).toString(
           'utf8',

@@ -8,9 +8,12 @@ import {
   positionOf,
   RECORD_ACCEPTED,
   RECORD_ARRIVED,
+  RECORD_CLIENT,
+  RECORD_CLIENT_LINE,
   RECORD_CONNECTION,
   RECORD_CUTS,
   RECORD_KIND,
+  RECORD_LINE_BYTES,
   RECORD_LINES,
   RECORD_PAYLOAD_BYTES,
   RECORD_PAYLOAD_FROM,
@@ -108,9 +111,26 @@ export class RingReader {
     return this.#words[this.#word + RECORD_CUTS]!;
   }
 
+  /** Slot of the client of which lines counted in this record; 0: none. */
+  get client(): number {
+    return this.#words[this.#word + RECORD_CLIENT]!;
+  }
+
+  /** That client's number of its last line so far. */
+  get clientLine(): number {
+    return this.#doubles[(this.#word >> 1) + RECORD_CLIENT_LINE]!;
+  }
+
+  /** Of an over-long line: its whole length, or the largest number that the field holds. */
+  get lineBytes(): number {
+    return this.#words[this.#word + RECORD_LINE_BYTES]!;
+  }
+
   /** The fold's word to the archive on the current record. */
-  setOutcome(accepted: number, cuts: number): void {
+  setOutcome(accepted: number, cuts: number, client: number, clientLine: number): void {
     this.#words[this.#word + RECORD_ACCEPTED] = accepted;
     this.#words[this.#word + RECORD_CUTS] = cuts;
+    this.#words[this.#word + RECORD_CLIENT] = client;
+    this.#doubles[(this.#word >> 1) + RECORD_CLIENT_LINE] = clientLine;
   }
 }

@@ -8,10 +8,12 @@ import {
   positionOf,
   RECORD_ACCEPTED,
   RECORD_ARRIVED,
+  RECORD_CLIENT,
   RECORD_CONNECTION,
   RECORD_CUTS,
   RECORD_HEADER_BYTES,
   RECORD_KIND,
+  RECORD_LINE_BYTES,
   RECORD_LINES,
   RECORD_PAYLOAD_BYTES,
   RECORD_PAYLOAD_FROM,
@@ -85,7 +87,10 @@ export class RingWriter {
     return at + RECORD_HEADER_BYTES + phase;
   }
 
-  /** Makes the reserved record visible. A payload shorter than reserved is allowed. */
+  /**
+   * Makes the reserved record visible. A payload shorter than reserved is allowed.
+   * @param lineBytes length of an over-long line, below 2^31
+   */
   publish(
     kind: number,
     connection: number,
@@ -93,6 +98,7 @@ export class RingWriter {
     payloadBytes: number,
     lines: number,
     arrivedUs: number,
+    lineBytes = 0,
   ): void {
     const at = this.#reservedAt;
     const word = at >> 2;
@@ -103,6 +109,8 @@ export class RingWriter {
     this.#words[word + RECORD_LINES] = lines;
     this.#words[word + RECORD_ACCEPTED] = 0;
     this.#words[word + RECORD_CUTS] = 0;
+    this.#words[word + RECORD_CLIENT] = 0;
+    this.#words[word + RECORD_LINE_BYTES] = lineBytes;
     this.#doubles[(at >> 3) + RECORD_ARRIVED] = arrivedUs;
     this.#published = this.#reservedEnd;
     Atomics.store(this.#cursors, CURSOR_PUBLISHED, this.#published | 0);

@@ -21,6 +21,7 @@ export interface StateLimits {
   readonly maxTasks: number;
   readonly maxSeries: number;
   readonly namesBytes: number;
+  readonly maxClients: number;
 }
 
 export interface TablesMemory {
@@ -35,6 +36,7 @@ export interface TablesMemory {
   readonly cells: SharedArrayBuffer;
   readonly cellsIndex: SharedArrayBuffer;
   readonly buckets: SharedArrayBuffer;
+  readonly clients: SharedArrayBuffer;
 }
 
 /** Cells beyond `max_series`, for the overflow of each metric. */
@@ -44,6 +46,7 @@ export const TASK_BYTES = 112;
 export const CELL_BYTES = 152;
 /** A block of 32 counters, one octave of a histogram. */
 export const BUCKETS_BYTES = 272;
+export const CLIENT_BYTES = 304;
 /** Typical cells spread over fewer octaves; one that needs more than are left counts on in its overflow. */
 const OCTAVES_PER_CELL = 32;
 const NAME_BYTES_TYPICAL = 48;
@@ -84,5 +87,6 @@ export function allocateTables(limits: StateLimits): TablesMemory {
     cells: memoryOf(cellSlots(limits) * CELL_BYTES),
     cellsIndex: indexMemory(cellSlots(limits)),
     buckets: memoryOf(bucketBlocks(limits) * BUCKETS_BYTES),
+    clients: memoryOf((limits.maxClients + 1) * CLIENT_BYTES),
   };
 }

@@ -2,6 +2,7 @@
 
 import { Board } from './board.js';
 import { Cells } from './cells.js';
+import { Clients } from './clients.js';
 import { Buckets } from './histogram.js';
 import { BUCKETS_BYTES, type TablesMemory } from './layout.js';
 import { Names } from './names.js';
@@ -18,6 +19,7 @@ export class Tables {
   readonly tasks: Tasks;
   readonly cells: Cells;
   readonly buckets: Buckets;
+  readonly clients: Clients;
 
   constructor(memory: TablesMemory) {
     this.memory = memory;
@@ -27,13 +29,14 @@ export class Tables {
     this.tasks = new Tasks(memory.tasks, memory.tasksIndex, this.names, this.workflows);
     this.cells = new Cells(memory.cells, memory.cellsIndex, this.names, memory.limits.maxSeries);
     this.buckets = new Buckets(memory.buckets);
+    this.clients = new Clients(memory.clients);
   }
 
   /** Bytes of the slots and names that have been touched; what lies above them is untouched, and costs no memory. */
   usedBytes(): number {
     const slots = [this.workflows.table, this.tasks.table, this.cells.table];
     const bytes = slots.reduce((sum, table) => sum + table.top * table.slotWords * 4, 0);
-    return bytes + this.names.heapBytes + this.buckets.used * BUCKETS_BYTES;
+    return bytes + this.names.heapBytes + this.buckets.used * BUCKETS_BYTES + this.clients.usedBytes;
   }
 
   clear(): void {
@@ -43,6 +46,7 @@ export class Tables {
     this.cells.clear();
     this.buckets.clear();
     this.names.clear();
+    this.clients.clear();
   }
 }
 

@@ -16,6 +16,7 @@ export const LIMITS: StateLimits = {
   maxTasks: 1000,
   maxSeries: 200,
   namesBytes: 256 * 1024,
+  maxClients: 100,
 };
 
 const NO_TEXTS = { lines: async () => new Map() } as unknown as Texts;

@@ -96,9 +96,50 @@ test('a slot that is opened again begins at zero, and leaves the sums of the pro
   });
 });
 
+test('each connection has an account of its own, until the fold has passed its end', () => {
+  const ledger = new Ledger(allocateLedger(3));
+  ledger.open(1, 1, 5);
+  ledger.open(3, 4, 6);
+  ledger.countRead(1, 7, 70);
+  ledger.setFolded(1, 2, 1, 1);
+  ledger.setClient(1, 9, 1);
+  ledger.setUnread(1, 500);
+  ledger.supersede(3);
+  ledger.setState(3, CONNECTION_CLOSING);
+  const none = { lines: 0, bytes: 0, accepted: 0, rejected: 0, dropped: 0, inFlight: 0 };
+  expect(ledger.connections()).toEqual([
+    {
+      slot: 1,
+      generation: 1,
+      isOpen: true,
+      client: 9,
+      isSuperseded: false,
+      sinceUs: 5,
+      unreadBytes: 500,
+      ...{ lines: 6, bytes: 70, accepted: 2, rejected: 1, dropped: 0, inFlight: 3 },
+    },
+    {
+      slot: 3,
+      generation: 4,
+      isOpen: false,
+      client: 0,
+      isSuperseded: true,
+      sinceUs: 6,
+      unreadBytes: 0,
+      ...none,
+    },
+  ]);
+  ledger.setState(3, CONNECTION_FREE);
+  expect(ledger.connections().map(({ slot }) => slot)).toEqual([1]);
+  ledger.open(1, 2, 8);
+  expect(ledger.connections()).toMatchObject([{ client: 0, generation: 2, unreadBytes: 0, ...none }]);
+  expect([ledger.spoken(1), ledger.isSuperseded(1)]).toEqual([0, false]);
+});
+
 test('every reason of a refusal has a place of its own within the slot', () => {
   const ledger = new Ledger(allocateLedger(1));
   ledger.open(1, 7, 0);
+  ledger.setClient(0, 3, 1);
   REFUSAL_REASONS.forEach((_, reason) => {
     ledger.setReason(reason, reason + 1);
   });
@@ -106,4 +147,5 @@ test('every reason of a refusal has a place of its own within the slot', () => {
     Object.fromEntries(REFUSAL_REASONS.map((name, reason) => [name, reason + 1])),
   );
   expect([ledger.generation(1), ledger.accepted(1)]).toEqual([7, 0]);
+  expect([ledger.client(0), ledger.spoken(0), ledger.isSuperseded(0)]).toEqual([3, 1, false]);
 });

@@ -5,10 +5,13 @@ import { expect, test } from 'vitest';
 import {
   allocateMailbox,
   MAIL_ERROR,
+  MAIL_SUPERSEDED,
   MAIL_SYNC,
+  MAIL_WELCOME,
   type Mail,
   MailboxReader,
   MailboxWriter,
+  SEQ_NONE,
   TEXT_NONE,
   TEXT_NUMBER,
   TEXT_STRING,
@@ -25,12 +28,15 @@ function begun(at: number) {
 }
 
 const message = fc.record({
-  kind: fc.constantFrom(MAIL_SYNC, MAIL_ERROR),
+  kind: fc.constantFrom(MAIL_SYNC, MAIL_ERROR, MAIL_WELCOME, MAIL_SUPERSEDED),
   connection: fc.nat(9000),
   generation: fc.nat(0x7fff_ffff),
   position: fc.integer({ min: 0, max: 2 ** 50 }),
   accepted: fc.integer({ min: 0, max: 2 ** 50 }),
   rejected: fc.nat(),
+  seq: fc.oneof(fc.constant(SEQ_NONE), fc.integer({ min: 0, max: 2 ** 53 - 1 })),
+  gap: fc.integer({ min: 0, max: 2 ** 53 - 1 }),
+  known: fc.boolean(),
   textKind: fc.constantFrom(TEXT_NONE, TEXT_STRING, TEXT_NUMBER),
   text: fc.string({ unit: 'binary', maxLength: 64 }),
 });
@@ -63,25 +69,14 @@ test.each([0, 2 ** 31 - 128, 2 ** 32 - 128])(
             continue;
           }
           const text = Buffer.from(one.post.text);
-          const size = Math.ceil((56 + text.length) / 8) * 8;
+          const size = Math.ceil((72 + text.length) / 8) * 8;
           order += size;
           // A fold that died after it had posted posts the same again.
           for (let copy = 0; copy < (one.again ? 2 : 1); copy++) {
             const toEnd = CAPACITY_BYTES - (at % CAPACITY_BYTES);
             const pad = toEnd < size ? toEnd : 0;
             const fits = used + pad + size <= CAPACITY_BYTES;
-            const { kind, connection, generation, position, accepted, rejected, textKind } = one.post;
-            const posted = writer.tryPost(
-              kind,
-              connection,
-              generation,
-              position,
-              order,
-              accepted,
-              rejected,
-              textKind,
-              text,
-            );
+            const posted = writer.tryPost(one.post, order, text);
             expect(posted).toBe(fits);
             if (!fits) {
               corners.add('full');
@@ -106,12 +101,24 @@ test.each([0, 2 ** 31 - 128, 2 ** 32 - 128])(
 
 test('a message of the order that was taken last is dropped, the next one is not', () => {
   const { writer, reader } = begun(0);
+  const letter = {
+    kind: MAIL_SYNC,
+    connection: 1,
+    generation: 1,
+    accepted: 0,
+    rejected: 0,
+    textKind: TEXT_NONE,
+  };
   const post = (order: number) =>
-    writer.tryPost(MAIL_SYNC, 1, 1, order, order, 0, 0, TEXT_NONE, new Uint8Array(0));
+    writer.tryPost(
+      { ...letter, position: order, seq: SEQ_NONE, gap: 0, known: false },
+      order,
+      new Uint8Array(0),
+    );
   const taken: number[] = [];
-  for (const order of [0, 0, 8, 8, 16]) {
+  for (const order of [0, 0, 0.5, 0, 0.5, 8, 8, 16]) {
     expect(post(order)).toBe(true);
     reader.takeAll((mail) => taken.push(mail.position));
   }
-  expect(taken).toEqual([0, 8, 16]);
+  expect(taken).toEqual([0, 0.5, 8, 16]);
 });

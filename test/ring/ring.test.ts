@@ -33,6 +33,8 @@ interface ModelRecord {
   readonly arrivedUs: number;
   readonly accepted: number;
   readonly cuts: number;
+  readonly client: number;
+  readonly lineBytes: number;
   readonly position: number;
   readonly end: number;
 }
@@ -99,7 +101,7 @@ class Write implements fc.Command<Model, Real> {
     const payload = Uint8Array.from({ length: payloadBytes }, (_, i) => n * 31 + i * 7 + 1);
     memoryBytes(memory).set(payload, at);
     const arrivedUs = 1.7e15 + n;
-    writer.publish(this.kind, n & 0xffff, at, payloadBytes, n * 3, arrivedUs);
+    writer.publish(this.kind, n & 0xffff, at, payloadBytes, n * 3, arrivedUs, n * 5);
     const position = model.published;
     const end = position + pad + size;
     for (const border of [TWO_31, TWO_32, 3 * TWO_32]) {
@@ -114,7 +116,9 @@ class Write implements fc.Command<Model, Real> {
       lines: n * 3,
       arrivedUs,
       accepted: 0,
+      client: 0,
       cuts: 0,
+      lineBytes: n * 5,
       position,
       end,
     });
@@ -141,10 +145,11 @@ class Read implements fc.Command<Model, Real> {
     const { payload, position, end, ...rest } = next;
     expect({ position: reader.position, end: reader.end }).toEqual({ position, end });
     expect(reader.bytes.slice(reader.payloadFrom, reader.payloadFrom + reader.payloadBytes)).toEqual(payload);
-    const { kind, connection, lines, arrivedUs, accepted, cuts } = reader;
-    expect({ kind, connection, lines, arrivedUs, accepted, cuts }).toEqual(rest);
-    reader.setOutcome(next.lines - 1, 2);
+    const { kind, connection, lines, arrivedUs, accepted, cuts, client, lineBytes } = reader;
+    expect({ kind, connection, lines, arrivedUs, accepted, cuts, client, lineBytes }).toEqual(rest);
+    reader.setOutcome(next.lines - 1, 2, 7, 2 ** 53 - 1);
     expect([reader.accepted, reader.cuts]).toEqual([next.lines - 1, 2]);
+    expect([reader.client, reader.clientLine, reader.lineBytes]).toEqual([7, 2 ** 53 - 1, rest.lineBytes]);
     model.read.push(end);
     if (model.unread.length === 0) model.corners.add('read to the end');
   }
@@ -275,10 +280,11 @@ describe('the ring', () => {
       writer.publish(KIND_LINES, 1, at, 100, i, i);
       expect(fold.tryNext()).toBe(true);
       expect(archive.tryNext()).toBe(false);
-      fold.setOutcome(i, i + 1);
+      fold.setOutcome(i, i + 1, i % 3, TWO_32 + i);
       Atomics.store(cursors, CURSOR_FOLDED, fold.end | 0);
       expect(archive.tryNext()).toBe(true);
       expect([archive.accepted, archive.cuts, archive.position]).toEqual([i, i + 1, fold.position]);
+      expect([archive.client, archive.clientLine]).toEqual([i % 3, TWO_32 + i]);
       Atomics.store(cursors, CURSOR_ARCHIVED, archive.end | 0);
     }
     expect(archive.end).toBeGreaterThan(TWO_32);

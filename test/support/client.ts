@@ -7,6 +7,8 @@ export interface Reply {
   readonly type: string;
   readonly id?: string | number;
   readonly seq?: number | null;
+  readonly known?: boolean;
+  readonly gap?: number;
   readonly accepted?: number;
   readonly rejected?: number;
   readonly reason?: string;

@@ -3,6 +3,7 @@
 import { NODE_FILES } from '../../src/archive/archive-files.js';
 import { type ArchiveOptions, runArchive } from '../../src/archive/stage.js';
 import type { DaemonMemory } from '../../src/daemon/memory.js';
+import { Clients } from '../../src/state/clients.js';
 import { type FileFault, faultyFiles } from './faults.js';
 
 export interface DyingArchiveTask {
@@ -13,5 +14,7 @@ export interface DyingArchiveTask {
 }
 
 export default function archive({ memory, options, faults, counts }: DyingArchiveTask): Promise<void> {
-  return runArchive(memory, options, faultyFiles(NODE_FILES, faults, counts));
+  const clients = new Clients(memory.tables.clients);
+  const files = faultyFiles(NODE_FILES, faults, counts);
+  return runArchive(memory, options, { clientIdOf: (slot) => clients.idOf(slot), files });
 }

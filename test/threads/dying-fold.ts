@@ -4,9 +4,13 @@ import type { DaemonMemory } from '../../src/daemon/memory.js';
 import { rebuildTables } from '../../src/daemon/rebuild.js';
 import type { Decoder } from '../../src/decode/decoder.js';
 import { Lifecycle } from '../../src/fold/lifecycle.js';
+import { Progress } from '../../src/fold/progress.js';
 import { runFold } from '../../src/fold/stage.js';
+import { Ledger } from '../../src/ring/ledger.js';
+import { MailboxWriter } from '../../src/ring/mailbox.js';
+import { Clients } from '../../src/state/clients.js';
 import type { Tables } from '../../src/state/tables.js';
-import { countPass, die, type FoldFault } from './faults.js';
+import { countPass, die, type FoldFault, type FoldStep } from './faults.js';
 
 export interface DyingFoldTask {
   readonly memory: DaemonMemory;
@@ -14,6 +18,31 @@ export interface DyingFoldTask {
   readonly rerun: boolean;
   readonly faults: readonly FoldFault[];
   readonly counts: SharedArrayBuffer;
+}
+
+const STEPS: Readonly<Record<FoldStep, object>> = {
+  'Clients.assign': Clients.prototype,
+  'Clients.restart': Clients.prototype,
+  'Clients.setOwner': Clients.prototype,
+  'Clients.setFolded': Clients.prototype,
+  'Ledger.supersede': Ledger.prototype,
+  'MailboxWriter.tryPost': MailboxWriter.prototype,
+  'Progress.commit': Progress.prototype,
+};
+
+/** Told of every step. The thread that runs a fold again may be the same, so the steps are wrapped once. */
+let onStep: (at: FoldFault['at']) => void = () => {};
+
+for (const [step, prototype] of Object.entries(STEPS)) {
+  const methods = prototype as Record<string, (...args: unknown[]) => unknown>;
+  const name = step.split('.')[1]!;
+  const method = methods[name]!;
+  methods[name] = function (...args) {
+    onStep(`before ${step as FoldStep}`);
+    const result = method.apply(this, args);
+    onStep(`after ${step as FoldStep}`);
+    return result;
+  };
 }
 
 export default function fold({ memory, directory, rerun, faults, counts }: DyingFoldTask): Promise<void> {
@@ -30,6 +59,8 @@ export default function fold({ memory, directory, rerun, faults, counts }: Dying
       die(counts, i, how, `${at} line ${line}`);
     });
   };
+
+  onStep = pass;
 
   class DyingLifecycle extends Lifecycle {
     readonly #tables: Tables;

@@ -5,10 +5,27 @@
 
 import type { ArchiveFiles } from '../../src/archive/archive-files.js';
 
+/** Steps of the fold between which it can die, beside those of a line's own changes. */
+export type FoldStep =
+  | 'Clients.assign'
+  | 'Clients.restart'
+  | 'Clients.setOwner'
+  | 'Clients.setFolded'
+  | 'Ledger.supersede'
+  | 'MailboxWriter.tryPost'
+  | 'Progress.commit';
+
 /** Where and how the fold dies. Lines are known by the number that they carry in their field `n`. */
 export interface FoldFault {
   /** `rebuild`: when it begins to rebuild, `rebuilt`: when that is done; otherwise at line `n`. */
-  readonly at: 'decode' | 'before' | 'after' | 'rebuild' | 'rebuilt';
+  readonly at:
+    | 'decode'
+    | 'before'
+    | 'after'
+    | 'rebuild'
+    | 'rebuilt'
+    | `before ${FoldStep}`
+    | `after ${FoldStep}`;
   readonly n?: number;
   readonly how: 'throw' | 'exit';
   /** How often it passes the place unharmed, and how often it dies there after that. */

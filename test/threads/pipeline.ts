@@ -17,11 +17,18 @@ import {
   CURSOR_DURABLE,
   CURSOR_FOLDED,
   FLAG_STALLED,
+  KIND_CLOSE,
   KIND_LINES,
   positionOf,
 } from '../../src/ring/layout.js';
 import { Ledger } from '../../src/ring/ledger.js';
-import { MAIL_SYNC, type Mail, MailboxReader } from '../../src/ring/mailbox.js';
+import {
+  MAIL_SUPERSEDED,
+  MAIL_SYNC,
+  MAIL_WELCOME,
+  type Mail,
+  MailboxReader,
+} from '../../src/ring/mailbox.js';
 import { STAGE_ARCHIVE, STAGE_FOLD, STAGE_SYNC, Vitals } from '../../src/ring/vitals.js';
 import { RingWriter } from '../../src/ring/writer.js';
 import type { StateLimits } from '../../src/state/layout.js';
@@ -47,7 +54,16 @@ export interface Answer {
   readonly connection: number;
   readonly accepted: number;
   readonly rejected: number;
+  readonly seq: number;
   readonly afterMs: number;
+}
+
+export interface Welcome {
+  readonly client: string;
+  readonly connection: number;
+  readonly seq: number;
+  readonly known: boolean;
+  readonly gap: number;
 }
 
 const CONNECTIONS = 8;
@@ -58,6 +74,9 @@ export class Pipeline {
   readonly ledger: Ledger;
   readonly vitals: Vitals;
   readonly answers: Answer[] = [];
+  readonly welcomes: Welcome[] = [];
+  /** Connections that have lost their clients. */
+  readonly superseded: number[] = [];
   readonly errors: string[] = [];
   readonly limits: StateLimits;
   readonly #options: PipelineOptions;
@@ -83,7 +102,12 @@ export class Pipeline {
     this.limits = { ...LIMITS, ...options.limits };
     const config = {
       ring: { bytes: ringBytes },
-      ingest: { maxConnections: CONNECTIONS, maxLineBytes: 16 * 1024 },
+      ingest: {
+        maxConnections: CONNECTIONS,
+        maxLineBytes: 16 * 1024,
+        maxClients: this.limits.maxClients,
+        clientMemoryMs: 1e9,
+      },
       state: this.limits,
       stats: this.limits,
     } as unknown as Config;
@@ -121,7 +145,8 @@ export class Pipeline {
       segmentBytes = 64 * 1024,
       syncIntervalMs = 1000,
     } = this.#options;
-    const options = { directory, segmentBytes, segmentAgeMs: 1e9, syncIntervalMs };
+    const rejectsDirectory = join(directory, 'rejects');
+    const options = { directory, rejectsDirectory, segmentBytes, segmentAgeMs: 1e9, syncIntervalMs };
     const counts = this.#counts;
     const stages = [
       {
@@ -166,6 +191,16 @@ export class Pipeline {
     this.#writer.publish(KIND_LINES, connection, at, bytes.length, lines.length, this.arrivalUs);
     this.#foldBell.ring();
     return this.arrivalUs;
+  }
+
+  /** The connection is over; its slot goes to another one once the fold has passed that. */
+  async close(connection: number): Promise<void> {
+    const at = this.#writer.tryReserve(0, 0);
+    assert(at >= 0);
+    this.#writer.publish(KIND_CLOSE, connection, at, 0, 0, this.arrivalUs);
+    this.#foldBell.ring();
+    await this.until(() => this.isFolded, 'the fold to see a connection close');
+    this.ledger.open(connection, this.ledger.generation(connection) + 1, this.arrivalUs);
   }
 
   get published(): number {
@@ -225,14 +260,24 @@ export class Pipeline {
 
   #onBell(): void {
     this.#mailbox.takeAll((mail) => {
-      if (mail.kind === MAIL_SYNC) this.#mails.push({ mail, postedMs: performance.now() });
-      else this.errors.push(mail.text);
+      if (mail.kind === MAIL_SYNC || mail.kind === MAIL_WELCOME) {
+        this.#mails.push({ mail, postedMs: performance.now() });
+      } else if (mail.kind === MAIL_SUPERSEDED) {
+        this.superseded.push(mail.connection);
+      } else {
+        this.errors.push(mail.text);
+      }
     });
     const durable = positionOf(Atomics.load(this.#cursors, CURSOR_DURABLE), this.published);
     while (this.#mails.length > 0 && this.#mails[0]!.mail.position <= durable) {
       const { mail, postedMs } = this.#mails.shift()!;
-      const { text: id, connection, accepted, rejected } = mail;
-      this.answers.push({ id, connection, accepted, rejected, afterMs: performance.now() - postedMs });
+      const { text, connection, accepted, rejected, seq, known, gap } = mail;
+      if (mail.kind === MAIL_WELCOME) {
+        this.welcomes.push({ client: text, connection, seq, known, gap });
+        continue;
+      }
+      const afterMs = performance.now() - postedMs;
+      this.answers.push({ id: text, connection, accepted, rejected, seq, afterMs });
     }
     this.#wake();
   }

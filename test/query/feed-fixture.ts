@@ -66,7 +66,7 @@ export class FeedFixture {
         if (code > 0 && code <= EVENT_UNKNOWN && !refusing(line)) accepted++;
         else refused++;
       }
-      this.#fold.setOutcome(accepted, refused);
+      this.#fold.setOutcome(accepted, refused, 0, 0);
       this.line += accepted;
     }
     Atomics.store(new Int32Array(this.ring.cursors), CURSOR_FOLDED, this.#fold.end | 0);

@@ -70,7 +70,7 @@ class Stage {
   foldAll(): void {
     while (this.fold.tryNext()) {
       const record = this.records.find(({ end }) => end === this.fold.end)!;
-      this.fold.setOutcome(record.accepted, 0);
+      this.fold.setOutcome(record.accepted, 0, 0, 0);
     }
     Atomics.store(this.cursors, CURSOR_FOLDED, this.fold.end | 0);
   }

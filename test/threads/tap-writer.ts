@@ -37,7 +37,7 @@ export default function write({ ring, records, payloadBytesMax }: TapTask): void
     }
     writer.publish(KIND_LINES, 1, at, payloadBytes, 1, n);
     fold.tryNext();
-    fold.setOutcome(n + 1, 0);
+    fold.setOutcome(n + 1, 0, 0, 0);
     Atomics.store(cursors, CURSOR_FOLDED, writer.published | 0);
   }
 }

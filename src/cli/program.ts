@@ -110,14 +110,19 @@ function buildProgram(io: Io, done: (exitCode: number) => void): Command {
       return check(config, options, io);
     },
   ).option(...json);
-  add<{ json?: boolean }>(
+  add<{ client?: string; json?: boolean }>(
     'send [FILE]',
     'send a file or standard input of event lines, and wait until they are durable',
     async (config, options, [file]) => {
       const { send } = await import('./send.js');
       return send(config, file, options, io);
     },
-  ).option(...json);
+  )
+    .option(
+      '--client <ID>',
+      'the name of this input: after any crash the same command goes on behind the lines that the daemon has, each once',
+    )
+    .option(...json);
   add<{ json?: boolean; connections?: boolean }>(
     'status',
     'how the daemon does; exit 0 only when it is ready',

@@ -1,7 +1,7 @@
 /** One line on a terminal that says how far a transfer is, drawn over itself at most 10 times a second. */
 
 import { humanBytes, humanDuration, humanPercent, humanRate, shorten } from './human.js';
-import { type Output, widthOf } from './io.js';
+import { type Io, type Output, widthOf } from './io.js';
 
 export interface ProgressState {
   readonly bytes: number;
@@ -11,9 +11,14 @@ export interface ProgressState {
   /** in the last seconds */
   readonly bytesPerSecond: number;
   readonly linesPerSecond: number;
-  /** all is written, and the answer is awaited */
-  readonly waiting: boolean;
+  readonly phase: ProgressPhase;
 }
+
+/**
+ * `skipping` what the daemon has, `sending`, `waiting` for the answer that all is durable, and `away`: for a daemon that has
+ * gone to come back.
+ */
+export type ProgressPhase = 'skipping' | 'sending' | 'waiting' | 'away';
 
 const DRAW_INTERVAL_MS = 100;
 /** Long enough to be steady, short enough to show a stall. */
@@ -23,8 +28,12 @@ const BAR_COLUMNS_MIN = 8;
 
 /** @returns at most `width` columns */
 export function progressLine(state: ProgressState, width: number): string {
-  if (state.waiting)
-    return shorten(`${humanBytes(state.bytes)} sent, waiting until it is on the disk`, width);
+  const said = {
+    skipping: 'read, on the disk already',
+    waiting: 'sent, waiting until it is on the disk',
+    away: 'read, waiting for the daemon to come back',
+  };
+  if (state.phase !== 'sending') return shorten(`${humanBytes(state.bytes)} ${said[state.phase]}`, width);
   const rate = `${humanRate(state.linesPerSecond)} events/s`;
   if (state.bytesTotal === null) return shorten(`${humanBytes(state.bytes)}  ${rate}`, width);
   const share = state.bytesTotal === 0 ? 1 : Math.min(1, state.bytes / state.bytesTotal);
@@ -46,6 +55,12 @@ export function progressLine(state: ProgressState, width: number): string {
   return `[${'#'.repeat(filled)}${'.'.repeat(barColumns - filled)}]  ${text}`;
 }
 
+/** None where standard error is no terminal that can be drawn on. */
+export function progressOn({ stderr, env }: Io, bytesTotal: number | null): Progress | undefined {
+  if (stderr.isTTY !== true || env.TERM === 'dumb') return undefined;
+  return new Progress(stderr, bytesTotal, () => performance.now());
+}
+
 export class Progress {
   readonly #output: Output;
   readonly #bytesTotal: number | null;
@@ -54,7 +69,7 @@ export class Progress {
   readonly #samples: { ms: number; bytes: number; lines: number }[] = [];
   #bytes = 0;
   #lines = 0;
-  #waiting = false;
+  #phase: ProgressPhase = 'sending';
   #drawnMs = Number.NEGATIVE_INFINITY;
   #drawn = false;
 
@@ -68,10 +83,12 @@ export class Progress {
     this.#timer.unref();
   }
 
-  update(bytes: number, lines: number, waiting: boolean): void {
+  update(bytes: number, lines: number, phase: ProgressPhase): void {
+    // What was skipped, or stood still, says nothing of the rate.
+    if (phase === 'sending' && this.#phase !== phase) this.#samples.length = 0;
     this.#bytes = bytes;
     this.#lines = lines;
-    this.#waiting = waiting;
+    this.#phase = phase;
     this.#draw();
   }
 
@@ -98,7 +115,7 @@ export class Progress {
         lines: this.#lines,
         bytesPerSecond: (this.#bytes - first.bytes) / seconds,
         linesPerSecond: (this.#lines - first.lines) / seconds,
-        waiting: this.#waiting,
+        phase: this.#phase,
       },
       // The last column would make some terminals wrap.
       widthOf(this.#output) - 1,

@@ -26,7 +26,7 @@ export class Courier {
   #connection: Connection | undefined;
   #hasStarted = false;
   #isEnded = false;
-  /** Connections since the last answer to a sync. */
+  /** Connections since lines became durable the last time. */
   #attempts = 0;
   #unsyncedBytes = 0;
   /** What is before it is to be durable soon. */
@@ -134,7 +134,7 @@ export class Courier {
       return;
     } else {
       this.reconnects++;
-      queue.settle(seq);
+      this.#settle(seq);
     }
     this.#owner.welcomed(welcome);
     this.#owner.settled();
@@ -152,11 +152,15 @@ export class Courier {
   }
 
   #takeSynced({ seq, accepted, rejected }: Synced): void {
-    this.#attempts = 0;
     this.#judged = { accepted, rejected };
-    this.#queue.settle(seq);
+    this.#settle(seq);
     this.#owner.settled();
     this.pump();
+  }
+
+  #settle(number: number): void {
+    if (number > this.#queue.durable) this.#attempts = 0;
+    this.#queue.settle(number);
   }
 
   #takeLoss(reason: Error): void {

@@ -14,7 +14,10 @@ export type LineKind = 'event' | 'empty' | 'control';
 
 /** @param line without its line end */
 export function kindOfLine(line: string | Uint8Array): LineKind {
-  const bytes = typeof line === 'string' ? line : Buffer.from(line.buffer, line.byteOffset, line.byteLength);
+  const bytes =
+    typeof line === 'string' || Buffer.isBuffer(line)
+      ? line
+      : Buffer.from(line.buffer, line.byteOffset, line.byteLength);
   let at = 0;
   while (at < bytes.length && isSpace(byteAt(bytes, at))) at++;
   if (at === bytes.length) return 'empty';

@@ -9,7 +9,7 @@ const HALF: ProgressState = {
   lines: 400_000,
   bytesPerSecond: 5 * 1024 ** 2,
   linesPerSecond: 40_000,
-  waiting: false,
+  phase: 'sending',
 };
 
 test('with a known size it shows a bar, the share, the rate and the time left', () => {
@@ -27,7 +27,11 @@ test('with an unknown size it shows what went and how fast', () => {
 
 test('it says when nothing moves, and when the daemon is awaited', () => {
   expect(progressLine({ ...HALF, bytesPerSecond: 0, linesPerSecond: 0 }, 79)).toContain('stalled');
-  expect(progressLine({ ...HALF, waiting: true }, 79)).toBe('50 MiB sent, waiting until it is on the disk');
+  expect(progressLine({ ...HALF, phase: 'waiting' }, 79)).toBe(
+    '50 MiB sent, waiting until it is on the disk',
+  );
+  expect(progressLine({ ...HALF, phase: 'away' }, 79)).toContain('waiting for the daemon to come back');
+  expect(progressLine({ ...HALF, phase: 'skipping' }, 79)).toContain('on the disk already');
 });
 
 test('a share is never said before it is reached, and never above 100 %', () => {
@@ -38,7 +42,7 @@ test('a share is never said before it is reached, and never above 100 %', () => 
 
 test('it fits every width', () => {
   for (let width = 1; width < 120; width++) {
-    for (const state of [HALF, { ...HALF, bytesTotal: null }, { ...HALF, waiting: true }]) {
+    for (const state of [HALF, { ...HALF, bytesTotal: null }, { ...HALF, phase: 'away' } as const]) {
       expect(displayWidth(progressLine(state, width))).toBeLessThanOrEqual(width);
     }
   }
@@ -48,7 +52,7 @@ test('it draws at most 10 times a second, and leaves nothing behind', () => {
   const io = testIo({ terminalColumns: 40 });
   let now = 0;
   const progress = new Progress(io.stderr, 1000, () => now);
-  for (now = 0; now < 1000; now++) progress.update(now, now, false);
+  for (now = 0; now < 1000; now++) progress.update(now, now, 'sending');
   progress.clear();
   const draws = io.texts.stderr.split('\r').slice(1);
   expect(draws.length - 1).toBe(9);

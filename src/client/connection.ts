@@ -4,9 +4,9 @@
  */
 
 import net from 'node:net';
+import { PROTOCOL } from '../model/protocol.js';
 import { type Reply, ReplyReader } from './reply-reader.js';
 
-const PROTOCOL = 1;
 /** Written and not yet taken by the kernel: enough to keep it busy. */
 const UNSENT_BYTES_MAX = 256 * 1024;
 

@@ -133,14 +133,15 @@ export class NumberedSending {
   }
 
   #takeLoss(reason: Error): void {
-    if (this.#wasWelcome) {
+    // One that is not there before the first line is not waited for.
+    if (!this.#wasWelcome && (reason as NodeJS.ErrnoException).syscall === 'connect') {
+      this.end(failureOfSocket(reason, this.#socketPath));
+    } else if (!this.#wasWelcome && reason instanceof Failure) {
+      const text = `no welcome on ${this.#socketPath}: ${reason.message}; is it a tallyd that knows hello?`;
+      this.end(new Failure('ERR_NO_DAEMON', text, { cause: reason }));
+    } else {
       this.#draw();
       this.#awayTimer ??= setTimeout(() => this.end(this.#failureOfAbsence(reason)), this.#awayMsMax);
-    } else if ('code' in reason) {
-      this.end(failureOfSocket(reason, this.#socketPath));
-    } else {
-      const text = `no welcome from the daemon on ${this.#socketPath}: ${reason.message}; is it a tallyd that knows hello?`;
-      this.end(new Failure('ERR_NO_DAEMON', text, { cause: reason }));
     }
   }
 
@@ -156,7 +157,9 @@ export class NumberedSending {
       );
     }
     if (gap > 0)
-      notes.push(`the daemon has lost ${counted(gap, 'line')} that it had: another state directory?`);
+      notes.push(
+        `the daemon does not know any more of ${counted(gap, 'line')} that were durable: is its state directory another?`,
+      );
     const skipped = this.#skipped;
     return { lines: durable, bytes: this.#bytes, accepted, rejected, skipped, unjudged, lost: gap, notes };
   }

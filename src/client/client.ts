@@ -29,9 +29,15 @@ export type Sendable = Event | string | Uint8Array;
 export interface ClientEvents {
   /** A connection stands. */
   welcome: [welcome: Welcome];
-  /** A connection ended, or could not be made; the next one is tried. */
+  /**
+   * A connection ended, or could not be made; the next one is tried. A system error, or a Failure where the daemon is there and
+   * does not answer as it should.
+   */
   lost: [reason: Error];
-  /** The daemon has lost so many lines that were durable: its state directory is another, or an older one. */
+  /**
+   * So many lines were durable, and the daemon does not know of them: its state directory is another or an older one, or it
+   * has forgotten the name.
+   */
   gap: [lines: number];
   /** Every line up to this number is durable. */
   durable: [number: number];
@@ -50,7 +56,7 @@ export interface ClientStats {
   /** as the daemon has judged durable lines; those that it had before a connection was lost are in neither */
   readonly accepted: number;
   readonly rejected: number;
-  /** lines that were durable, and that the daemon has lost */
+  /** lines that were durable, and that the daemon does not know of any more */
   readonly gap: number;
   readonly reconnects: number;
 }

@@ -4,6 +4,7 @@
  */
 
 import net from 'node:net';
+import { Failure } from '../model/failure.js';
 import { PROTOCOL } from '../model/protocol.js';
 import { type Reply, ReplyReader } from './reply-reader.js';
 
@@ -62,7 +63,7 @@ export class Connection {
     socket.setEncoding('utf8');
     const replies = new ReplyReader((reply) => this.#take(reply));
     socket.on('data', (text: unknown) => {
-      if (!replies.read(String(text))) this.end(new Error('what listens there does not speak like a tallyd'));
+      if (!replies.read(String(text))) this.#refuse('what listens there does not speak like a tallyd');
     });
     socket.on('drain', () => {
       if (this.#reason === undefined) owner.drained();
@@ -128,20 +129,25 @@ export class Connection {
     this.#owner.lost(reason);
   }
 
+  /** It is there, and not as this client expects it. */
+  #refuse(text: string): void {
+    this.end(new Failure('ERR_NO_DAEMON', text));
+  }
+
   #take(reply: Reply): void {
     if (this.#reason !== undefined) return;
     if (reply.type === 'welcome') this.#takeWelcome(reply);
     else if (reply.type === 'synced') this.#takeSynced(reply);
-    else if (reply.type === 'error') this.end(new Error(`the daemon answers: ${String(reply.reason)}`));
+    else if (reply.type === 'error') this.#refuse(`the daemon answers: ${String(reply.reason)}`);
   }
 
   #takeWelcome({ client, seq, known, gap, protocol }: Reply): void {
     if (protocol !== PROTOCOL) {
-      this.end(new Error(`the daemon speaks protocol ${String(protocol)}, this client ${PROTOCOL}`));
+      this.#refuse(`the daemon speaks protocol ${String(protocol)}, this client ${PROTOCOL}`);
       return;
     }
     if (this.#isOpen || client !== this.#hello.client || !isCount(seq) || !isCount(gap)) {
-      this.end(new Error('the daemon welcomes another client'));
+      this.#refuse('the daemon welcomes another client');
       return;
     }
     this.#isOpen = true;
@@ -155,7 +161,7 @@ export class Connection {
     const number = this.#asked.shift();
     // Numbers that differ would lose lines, or count some twice: the next welcome says where the daemon is.
     if (number === undefined || id !== this.#answers || seq !== number) {
-      this.end(new Error(`the daemon counts ${String(seq)} lines where this client counts ${number}`));
+      this.#refuse(`the daemon counts ${String(seq)} lines where this client counts ${number}`);
       return;
     }
     this.#answers++;

@@ -132,7 +132,7 @@ test('a daemon that comes back without what it had is told, and the answer is no
   input.end(`${lineOf(5)}\n`);
   const { exitCode, stderr } = await done;
   expect(exitCode).toBe(1);
-  expect(stderr).toContain('the daemon has lost 4 lines that it had');
+  expect(stderr).toContain('does not know any more of 4 lines that were durable');
 });
 
 test('without a daemon at the start nothing is waited for', async () => {

@@ -164,18 +164,22 @@ export class RudeClient implements TortureClient {
     }
   }
 
-  /** One connection, until it is over. @param isLast it sends what it has sent before, once more, and waits for the answer */
+  /**
+   * One connection, until it is over or abandoned.
+   * @param isLast it sends what was sent before, once more, and waits for the answer
+   */
   #connection(isLast: boolean): Promise<void> {
     return new Promise((resolve) => {
       const socket = net.connect(this.#path);
       this.#socket = socket;
       const replies = new ReplyReader((reply) => {
+        if (socket !== this.#socket) return;
         const seq = Number(reply.seq);
         if (reply.type === 'error') this.#fail(`is answered: ${reply.reason}`);
         if (seq < this.#acknowledged)
           this.#fail(`had ${this.#acknowledged} lines acknowledged, and now ${seq}`);
         this.#acknowledged = seq;
-        if (reply.type === 'welcome') void this.#send(socket, seq, isLast);
+        if (reply.type === 'welcome') void this.#send(socket, seq, isLast).then(resolve);
         else if (isLast && seq >= this.#highestSent) socket.destroy();
       });
       socket.setEncoding('utf8');
@@ -187,24 +191,44 @@ export class RudeClient implements TortureClient {
   }
 
   async #send(socket: net.Socket, seq: number, isLast: boolean): Promise<void> {
-    const breaksOffAfter = Math.floor(this.#random() * 300);
     let n = seq;
-    for (let writes = 0; !socket.destroyed && writes < breaksOffAfter; writes++) {
-      let text = '';
-      const count = isLast ? Math.max(0, this.#highestSent - n) : 1 + Math.floor(this.#random() * 200);
-      for (let i = 0; i < count; i++) text += `${tortureLine(this.name, ++n)}\n`;
-      this.#highestSent = Math.max(this.#highestSent, n);
-      if (isLast || this.#random() < 0.1) text += `{"type":"sync","id":${n}}\n`;
-      socket.write(text);
-      if (isLast) return;
-      if (socket.writableNeedDrain) await within(END_MS, drained(socket), `${this.name} drain`);
-      else await setImmediate();
+    if (isLast) {
+      while (n < this.#highestSent) n = this.#write(socket, n, Math.min(1000, this.#highestSent - n));
+      socket.write(`{"type":"sync","id":${n}}\n`);
+      return new Promise((resolve) => socket.on('close', () => resolve()));
     }
-    // In the middle of a line, and a new connection at once.
+    for (let writes = Math.floor(this.#random() * 100); writes > 0 && !socket.destroyed; writes--) {
+      n = this.#write(socket, n, 1 + Math.floor(this.#random() * 200));
+      if (this.#random() < 0.2) socket.write(`{"type":"sync","id":${n}}\n`);
+      await roomIn(socket);
+    }
+    if (this.#random() < 0.5) {
+      // The old one says more while the new one says hello, until the daemon closes it.
+      void this.#babble(socket, n);
+      return;
+    }
     const half = tortureLine(this.name, n + 1);
     socket.write(half.slice(0, Math.floor(this.#random() * half.length)));
     if (this.#random() < 0.5) await setImmediate();
     socket.destroy();
+  }
+
+  /** Not once it is over: the last connection sends what was ever sent. */
+  async #babble(socket: net.Socket, seq: number): Promise<void> {
+    for (let n = seq; !socket.destroyed && !this.#isOver; ) {
+      n = this.#write(socket, n, 20);
+      await roomIn(socket);
+      await sleep(1);
+    }
+  }
+
+  /** @returns the number of the last line written */
+  #write(socket: net.Socket, seq: number, count: number): number {
+    let text = '';
+    for (let n = seq + 1; n <= seq + count; n++) text += `${tortureLine(this.name, n)}\n`;
+    socket.write(text);
+    this.#highestSent = Math.max(this.#highestSent, seq + count);
+    return seq + count;
   }
 
   #fail(reason: string): void {
@@ -220,7 +244,8 @@ function acceptedCount(last: number): number {
   return count;
 }
 
-function drained(socket: net.Socket): Promise<void> {
+async function roomIn(socket: net.Socket): Promise<void> {
+  if (!socket.writableNeedDrain) return setImmediate();
   return new Promise((resolve) => {
     const done = () => {
       socket.off('drain', done);

@@ -43,7 +43,7 @@ export interface Hello {
 export class Connection {
   readonly #owner: ConnectionOwner;
   readonly #socket: net.Socket;
-  readonly #hello: Hello;
+  readonly #client: string;
   /** The number of the last line written, for each sync without an answer. */
   readonly #asked: number[] = [];
   #answers = 0;
@@ -54,7 +54,7 @@ export class Connection {
 
   constructor(path: string, hello: Hello, owner: ConnectionOwner) {
     this.#owner = owner;
-    this.#hello = hello;
+    this.#client = hello.client;
     const options = { path, writableHighWaterMark: UNSENT_BYTES_MAX };
     const socket = net.connect(options as net.NetConnectOpts);
     this.#socket = socket;
@@ -146,15 +146,14 @@ export class Connection {
       this.#refuse(`the daemon speaks protocol ${String(protocol)}, this client ${PROTOCOL}`);
       return;
     }
-    if (this.#isOpen || client !== this.#hello.client || !isCount(seq) || !isCount(gap)) {
+    if (this.#isOpen || client !== this.#client || !isCount(seq) || !isCount(gap)) {
       this.#refuse('the daemon welcomes another client');
       return;
     }
     this.#isOpen = true;
-    // The daemon passes over what nobody can send it any more.
-    this.#writtenNumber = Math.max(seq, (this.#hello.first ?? 1) - 1);
-    this.#askedNumber = this.#writtenNumber;
-    this.#owner.welcomed({ seq: this.#writtenNumber, gap, known: known === true });
+    this.#writtenNumber = seq;
+    this.#askedNumber = seq;
+    this.#owner.welcomed({ seq, gap, known: known === true });
   }
 
   #takeSynced({ id, seq, accepted, rejected }: Reply): void {

@@ -222,6 +222,41 @@ test('a full queue makes send wait in order, and trySend say no', async () => {
   expect(daemon.linesOf('c')).toEqual(linesOf(fits + 50));
 });
 
+test('a small line does not overtake a large one that waits for room', async () => {
+  const daemon = await fakeDaemon();
+  daemon.isDeaf = true;
+  const client = clientOf(daemon, { queueBytes: 1024 });
+  const large = `{"type":"note","x":"${'x'.repeat(400)}"}`;
+  client.trySend(large);
+  client.trySend(large);
+  const waits = client.send(large);
+  expect(client.trySend(lineOf(1))).toBe(false);
+  const behind = client.send(lineOf(1));
+  daemon.readAgain();
+  expect([await waits, await behind]).toEqual([true, true]);
+  await client.flush();
+  expect(daemon.linesOf('c')).toEqual([large, large, large, lineOf(1)]);
+});
+
+test('a daemon that reads and does not answer leaves half of the queue to drop from', async () => {
+  const daemon = await fakeDaemon();
+  daemon.isDeafAfterHello = true;
+  const client = clientOf(daemon, { queueBytes: 2048, whenFull: 'drop-oldest' });
+  await client.ready();
+  for (const line of linesOf(500)) {
+    expect(client.trySend(line)).toBe(true);
+    if (client.stats.taken % 20 === 0) await sleep(1);
+  }
+  const { dropped, queued } = client.stats;
+  expect(dropped + queued).toBe(500);
+  daemon.isDeafAfterHello = false;
+  daemon.readAgain();
+  await client.flush();
+  expect(daemon.linesOf('c')).toHaveLength(queued);
+  expect(daemon.linesOf('c')[0]).toBe(lineOf(1));
+  expect(daemon.linesOf('c').at(-1)).toBe(lineOf(500));
+});
+
 test('a full queue of drop-oldest drops what was not written, counts it, and never waits', async () => {
   const daemon = await fakeDaemon();
   await daemon.die();

@@ -5,7 +5,7 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { type Client, connect } from '../../src/client/client.js';
 import { ReplyReader } from '../../src/client/reply-reader.js';
 import { Child } from './children.js';
-import { isRefused, tortureLine } from './torture-lines.js';
+import { isRefused, READY, tortureLine } from './torture-lines.js';
 
 /** What the log must have of a client: so many lines, in ascending order, none behind `last`. Without drops these are all. */
 export interface Owed {
@@ -15,8 +15,6 @@ export interface Owed {
 
 export interface TortureClient {
   readonly name: string;
-  /** Does to itself what may happen to a client: dies, breaks off. */
-  hurt(): Promise<void>;
   /** Sends no new lines; what was sent is durable then. */
   end(): Promise<Owed>;
   /** Ends whatever is left of it. */
@@ -38,17 +36,21 @@ export class ProcessClient implements TortureClient {
     this.#child = this.#start();
   }
 
-  async hurt(): Promise<void> {
+  /** At whatever byte it writes, and starts it again. */
+  async killAndStart(): Promise<void> {
     if (!this.#child.isAlive) throw new Error(`${this.name} has ended: ${this.#child.stderr}`);
     await this.#child.kill();
     this.#child = this.#start();
   }
 
   async end(): Promise<Owed> {
+    // Before it listens to signals it would end at once.
+    while (this.#child.isAlive && !this.#child.stdout.startsWith(READY)) await sleep(5);
     this.#child.signal('SIGTERM');
     const { code, stdout, stderr } = await within(END_MS, this.#child.ended, this.name);
     if (code !== 0) throw new Error(`${this.name} ended with ${code}: ${stderr}`);
-    return { last: Number(stdout), lines: acceptedCount(Number(stdout)) };
+    const last = Number(stdout.slice(READY.length));
+    return { last, lines: acceptedCount(last) };
   }
 
   remove(): Promise<void> {
@@ -86,8 +88,6 @@ export class LibraryClient implements TortureClient {
     this.#client.on('failed', (failure) => fail(failure.message));
     this.#sending = this.#send();
   }
-
-  async hurt(): Promise<void> {}
 
   async end(): Promise<Owed> {
     this.#isOver = true;
@@ -137,7 +137,7 @@ export class RudeClient implements TortureClient {
     this.#loop = this.#run();
   }
 
-  async hurt(): Promise<void> {
+  breakOff(): void {
     this.#socket?.destroy();
   }
 

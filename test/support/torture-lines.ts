@@ -3,6 +3,9 @@
  * and any process can go on with the next. Sizes vary, so that reads and writes cut lines everywhere.
  */
 
+/** What a sender process says first, when it listens to signals. */
+export const READY = 'ready\n';
+
 const PERIOD = 10;
 
 /** Of each ten lines one is refused, two begin and end a task, and seven are samples. */

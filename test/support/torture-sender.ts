@@ -5,7 +5,7 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { connect } from '../../src/client/client.js';
-import { tortureLine } from './torture-lines.js';
+import { READY, tortureLine } from './torture-lines.js';
 
 const LINES_PER_TURN = 300;
 
@@ -23,6 +23,7 @@ let isOver = false;
 process.on('SIGTERM', () => {
   isOver = true;
 });
+process.stdout.write(READY);
 
 let { seq: n } = await client.ready();
 while (!isOver) {

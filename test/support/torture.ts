@@ -92,6 +92,8 @@ class Episode {
   readonly #settings: Settings;
   readonly #clients: TortureClient[] = [];
   #daemon!: TestDaemon;
+  #processes!: ProcessClient[];
+  #rude!: RudeClient;
   /** What has happened so far, for whoever has to find out why. */
   readonly #strokes: string[] = [];
 
@@ -115,12 +117,13 @@ class Episode {
   async start(): Promise<void> {
     this.#daemon = await TestDaemon.start(this.#settings);
     const path = this.#daemon.ingestPath;
+    this.#processes = [new ProcessClient(path, 'process-1'), new ProcessClient(path, 'process-2')];
+    this.#rude = new RudeClient(path, 'rude', seededRandom(this.#random() * 2 ** 32));
     this.#clients.push(
-      new ProcessClient(path, 'process-1'),
-      new ProcessClient(path, 'process-2'),
+      ...this.#processes,
+      this.#rude,
       new LibraryClient(path, 'library-block', 'block'),
       new LibraryClient(path, 'library-drop', 'drop-oldest'),
-      new RudeClient(path, 'rude', seededRandom(this.#random() * 2 ** 32)),
     );
   }
 
@@ -129,13 +132,8 @@ class Episode {
     await sleep(workMs);
     this.#strokes.push(`${stroke} after ${workMs.toFixed(1)} ms`);
     this.#assertHealth();
-    if (stroke === 'killClient' || stroke === 'breakOff') {
-      const victims = this.#clients.filter(
-        (client) => client instanceof ProcessClient === (stroke === 'killClient'),
-      );
-      await this.#pick(...victims).hurt();
-      return;
-    }
+    if (stroke === 'breakOff') return this.#rude.breakOff();
+    if (stroke === 'killClient') return this.#pick(...this.#processes).killAndStart();
     if (stroke === 'drain') assert.equal(await this.#daemon.stop(), 0, 'a drain ends in order');
     else await this.#daemon.kill();
     if (stroke === 'killInStart') {

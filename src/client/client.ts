@@ -86,8 +86,8 @@ export class Client extends EventEmitter<ClientEvents> {
   readonly #courier: Courier;
   readonly #waiters = new Waiters();
   readonly #readies: { readonly waiter: Waiter<Welcome> }[] = [];
-  /** Senders in their order, and between them the flushes that wait for those before them. */
-  readonly #line: (Sender | Flush)[] = [];
+  /** Those who wait for room in the order of their calls, and between them flushes, which wait for those before them. */
+  readonly #callers: (Sender | Flush)[] = [];
   readonly #flushes: Flush[] = [];
   #welcome: Welcome | undefined;
   #takes = true;
@@ -148,7 +148,7 @@ export class Client extends EventEmitter<ClientEvents> {
    */
   trySend(event: Sendable): boolean {
     const line = this.#lineOf(event);
-    return this.#takes && this.#line.length === 0 && this.#tryTake(line);
+    return this.#takes && this.#callers.length === 0 && this.#tryTake(line);
   }
 
   /**
@@ -159,10 +159,10 @@ export class Client extends EventEmitter<ClientEvents> {
   send(event: Sendable, { signal }: { signal?: AbortSignal } = {}): Promise<boolean> {
     const line = this.#lineOf(event);
     if (!this.#takes) return NOT_TAKEN;
-    if (this.#line.length === 0 && this.#tryTake(line)) return TAKEN;
+    if (this.#callers.length === 0 && this.#tryTake(line)) return TAKEN;
     const kept = typeof line === 'string' ? line : Uint8Array.from(line);
     const taken = this.#waiters.wait<boolean, Sender | Flush>(
-      this.#line,
+      this.#callers,
       (waiter) => ({ waiter, line: kept }),
       signal,
     );
@@ -182,7 +182,7 @@ export class Client extends EventEmitter<ClientEvents> {
       this.#flushes,
       (waiter) => {
         const flush = { waiter, mark: undefined };
-        this.#line.push(flush);
+        this.#callers.push(flush);
         return flush;
       },
       signal,
@@ -206,7 +206,7 @@ export class Client extends EventEmitter<ClientEvents> {
     const timer = setTimeout(() => deadline.abort(), Math.min(timeoutMs, DELAY_MS_MAX));
     await this.flush({ signal: deadline.signal }).catch(() => {});
     clearTimeout(timer);
-    const left = this.#queue.lines + this.#line.filter((entry) => 'line' in entry).length;
+    const left = this.#queue.lines + this.#callers.filter((entry) => 'line' in entry).length;
     const text = `the client is closed; ${left} of its lines are not known to be durable`;
     this.#courier.end();
     this.#giveUp(this.#end ?? new Failure('ERR_NO_DAEMON', text));
@@ -237,7 +237,7 @@ export class Client extends EventEmitter<ClientEvents> {
 
   /** Those that wait, as far as there is room. */
   #admit(): void {
-    let entry = this.#line[0];
+    let entry = this.#callers[0];
     while (entry !== undefined) {
       if ('line' in entry) {
         if (!this.#tryTake(entry.line)) break;
@@ -246,8 +246,8 @@ export class Client extends EventEmitter<ClientEvents> {
         entry.mark = this.#queue.mark();
         this.#courier.demand(entry.mark);
       }
-      this.#line.shift();
-      entry = this.#line[0];
+      this.#callers.shift();
+      entry = this.#callers[0];
     }
     this.#courier.isRoomWanted = entry !== undefined;
     this.#endFlushes();
@@ -280,7 +280,7 @@ export class Client extends EventEmitter<ClientEvents> {
   #giveUp(failure: Failure): void {
     this.#takes = false;
     this.#end = failure;
-    for (const entry of this.#line.splice(0)) if ('line' in entry) entry.waiter.resolve(false);
+    for (const entry of this.#callers.splice(0)) if ('line' in entry) entry.waiter.resolve(false);
     for (const { waiter } of [...this.#flushes.splice(0), ...this.#readies.splice(0)]) waiter.reject(failure);
   }
 }

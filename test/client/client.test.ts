@@ -481,6 +481,13 @@ test('a daemon that counts otherwise is left, and its next welcome is believed',
   expect(reasons[0]).toMatch(/counts 1 lines where this client counts 2/);
 });
 
+test('a path that no socket can have is told, and nothing throws', async () => {
+  const client = connect({ path: `/tmp/${'x'.repeat(200)}`, ...QUICK });
+  const reason = await new Promise<Error>((resolve) => client.once('lost', resolve));
+  expect(reason).toMatchObject({ syscall: 'connect' });
+  expect(await client.close()).toBe(0);
+});
+
 test('pauses between connections grow to their longest, and are spread at random', async () => {
   const daemon = await fakeDaemon();
   await daemon.die();

@@ -31,6 +31,8 @@ const LIMITS = {
   maxTasksPerWorkflow: 10_000,
   maxTasks: 2_000_000,
   maxSeries: 10_000,
+  seriesIdleMs: 30 * 86_400_000,
+  windowBytes: 128 * 1024 * 1024,
   namesBytes: 256 * 1024 * 1024,
   maxClients: 10_000,
 };

@@ -91,7 +91,7 @@ function isAsked(params: URLSearchParams, name: string): boolean {
   return value !== null && value !== '0' && value !== 'false';
 }
 
-function readiness(reason: string | null): JsonAnswer {
+function readiness(reason: string | null): WholeAnswer {
   if (reason === null) return { status: 200, body: { status: 'ready' } };
   return { status: 503, body: { status: 'not ready', reason } };
 }

@@ -33,10 +33,10 @@ import {
   WINDOW_ZEROS,
 } from '../state/cells.js';
 import { DenseHistogram } from '../state/dense-histogram.js';
-import { ZERO_BUCKET, ZERO_KEY } from '../state/histogram.js';
+import { type Buckets, ZERO_BUCKET, ZERO_KEY } from '../state/histogram.js';
 import { stepVersion } from '../state/sequence-lock.js';
 import type { Tables } from '../state/tables.js';
-import { addValue, MOMENT_LENGTH, mergeMoments } from './moments.js';
+import { addToSums, MOMENT_LENGTH, mergeMoments, momentsOfSums } from './moments.js';
 
 /** In place of the open slot's histogram: there was no room for it. */
 const NO_ROOM = -1;
@@ -46,6 +46,12 @@ const LOW_PART = 64;
 
 export class Windows {
   readonly #tables: Tables;
+  // Of the cells' table: a sample looks at them, and each step to them costs.
+  readonly #words: Int32Array;
+  readonly #doubles: Float64Array;
+  readonly #slotWords: number;
+  readonly #slotDoubles: number;
+  readonly #buckets: Buckets;
   readonly #histogram = new DenseHistogram();
   readonly #moments = new Float64Array(MOMENT_LENGTH);
   readonly #block = new Float64Array(MOMENT_LENGTH);
@@ -54,32 +60,37 @@ export class Windows {
 
   constructor(tables: Tables) {
     this.#tables = tables;
+    const { words, doubles, slotWords, slotDoubles } = tables.cells.table;
+    this.#words = words;
+    this.#doubles = doubles;
+    this.#slotWords = slotWords;
+    this.#slotDoubles = slotDoubles;
+    this.#buckets = tables.windowBuckets;
   }
 
   /** Before a sample: the slot of its arrival is the cell's open one. Call outside of the cell's lock. */
   open(cell: number, arrived: number): void {
     if (arrived !== this.#arrived) this.#setTime(arrived);
-    const { words, slotWords } = this.#tables.cells.table;
-    if (words[cell * slotWords + WINDOW_OPEN] !== this.#slot) this.#openSlot(cell);
+    if (this.#words[cell * this.#slotWords + WINDOW_OPEN] !== this.#slot) this.#openSlot(cell);
   }
 
   /** Call inside the cell's lock. */
   add(cell: number, bucket: number, value: number): void {
-    const { words, doubles, slotWords, slotDoubles } = this.#tables.cells.table;
-    const first = words[cell * slotWords + WINDOW_BLOCKS]!;
+    const blocksAt = cell * this.#slotWords + WINDOW_BLOCKS;
+    const first = this.#words[blocksAt]!;
     if (first === NO_ROOM) return;
-    const at = cell * slotDoubles;
+    const at = cell * this.#slotDoubles;
     if (bucket === ZERO_BUCKET) {
-      doubles[at + WINDOW_ZEROS]! += 1;
+      this.#doubles[at + WINDOW_ZEROS]! += 1;
     } else {
-      const list = this.#tables.windowBuckets.count(first, bucket);
+      const list = this.#buckets.count(first, bucket);
       if (list < 0) {
         this.#dropOpen(cell);
         return;
       }
-      if (list !== first) words[cell * slotWords + WINDOW_BLOCKS] = list;
+      if (list !== first) this.#words[blocksAt] = list;
     }
-    addValue(doubles, at + WINDOW_COUNT, value);
+    addToSums(this.#doubles, at + WINDOW_COUNT, value);
   }
 
   /** Moves all that a cell's windows hold into those of another. Call inside the locks of both. */
@@ -188,7 +199,8 @@ export class Windows {
       histogram.clear();
       windowBuckets.collect(first, histogram);
       if (doubles[d + WINDOW_ZEROS]! > 0) histogram.add(ZERO_KEY, doubles[d + WINDOW_ZEROS]!);
-      this.#append(at, 0, words[at + WINDOW_OPEN]!, doubles, d + WINDOW_COUNT);
+      momentsOfSums(doubles, d + WINDOW_COUNT, this.#moments);
+      this.#append(at, 0, words[at + WINDOW_OPEN]!);
       windowBuckets.release(first);
     }
     words[at + WINDOW_OPEN] = 0;
@@ -225,15 +237,15 @@ export class Windows {
         mergeMoments(this.#moments, 0, this.#block, 0);
         block = blocks.newer(block);
       } while (block !== 0 && blocks.slot(block) < (slot + 1) * ratio);
-      this.#append(at, level, slot, this.#moments, 0);
+      this.#append(at, level, slot);
     }
   }
 
-  /** A block of the moments given and of `#histogram`, at the end of the list of its level. */
-  #append(at: number, level: number, slot: number, moments: Float64Array, momentsAt: number): void {
+  /** A block of `#moments` and `#histogram`, at the end of the list of its level. */
+  #append(at: number, level: number, slot: number): void {
     const { words } = this.#tables.cells.table;
     const blocks = this.#tables.windowBlocks;
-    const block = blocks.write(slot, moments, momentsAt, this.#histogram);
+    const block = blocks.write(slot, this.#moments, this.#histogram);
     if (block === 0) {
       this.#lose(at, level, slot);
       return;

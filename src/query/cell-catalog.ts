@@ -16,10 +16,12 @@ export interface StatsScope {
 
 export interface CellGroup {
   readonly labels: Readonly<Record<string, string>>;
-  readonly cells: readonly CellName[];
+  /** Of its cells: slots, and what these must say to hold them still. */
+  readonly slots: Int32Array;
+  readonly serials: Int32Array;
 }
 
-export interface CellName {
+interface CellName {
   readonly slot: number;
   readonly serial: number;
   readonly hash: number;
@@ -77,7 +79,11 @@ export class CellCatalog {
       if (group === undefined) groups.set(name, { labels, cells: [cell] });
       else group.cells.push(cell);
     }
-    const found = [...groups.values()];
+    const found = [...groups.values()].map(({ labels, cells }) => ({
+      labels,
+      slots: Int32Array.from(cells, ({ slot }) => slot),
+      serials: Int32Array.from(cells, ({ serial }) => serial),
+    }));
     if (this.#groups.size >= SCOPES_MAX) this.#groups.clear();
     this.#groups.set(key, found);
     return found;

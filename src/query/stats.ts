@@ -3,21 +3,13 @@
  * their sequence locks (cell-reading.ts), and never makes it wait.
  */
 
-import { MOMENT_LENGTH, mergeMoments, summarize } from '../fold/moments.js';
-import {
-  SLOTS_KEPT,
-  slotAt,
-  slotOfLevel,
-  WINDOW_NAMES,
-  WINDOW_SECONDS,
-  type WindowName,
-} from '../model/windows.js';
+import { summarize } from '../fold/moments.js';
+import { WINDOW_NAMES, WINDOW_SECONDS, type WindowName } from '../model/windows.js';
 import { COUNT_SERIES_EXPIRED } from '../state/board.js';
 import { CELL_COUNT } from '../state/cells.js';
-import { DenseHistogram } from '../state/dense-histogram.js';
 import type { Tables } from '../state/tables.js';
 import { type CellGroup, catalogOf, type StatsScope } from './cell-catalog.js';
-import { CellReading } from './cell-reading.js';
+import { CellReading, Sum } from './cell-reading.js';
 import { quantilesOf } from './quantiles.js';
 
 export interface StatsQuery extends StatsScope {
@@ -66,30 +58,27 @@ export function queryMetrics(tables: Tables): object {
 
 /** Groups one after the other, in the same memory. */
 class Merging {
-  /** Whether something is left out: lost in its window for want of room, or a cell that was never at rest. */
+  /** Whether something is left out, of whatever group. */
   isPartial = false;
   readonly #tables: Tables;
-  readonly #level: number;
-  /** First slot of the window, of its level. */
-  readonly #from: number;
+  readonly #windowSeconds: number | null;
   readonly #now: number;
   readonly #reading: CellReading;
-  readonly #moments = new Float64Array(MOMENT_LENGTH);
-  readonly #histogram = new DenseHistogram();
+  readonly #sum = new Sum();
 
   /** @param window null: all time */
   constructor(tables: Tables, window: WindowName | null, now: number) {
     this.#tables = tables;
     this.#now = now;
-    this.#reading = new CellReading(tables);
-    this.#level = window === null ? -1 : WINDOW_NAMES.indexOf(window);
-    this.#from = window === null ? 0 : slotOfLevel(this.#level, slotAt(now)) - SLOTS_KEPT[this.#level]!;
+    this.#reading = new CellReading(tables, window, now);
+    this.#windowSeconds = window === null ? null : WINDOW_SECONDS[WINDOW_NAMES.indexOf(window)]!;
   }
 
   groups(query: StatsQuery): RenderedGroup[] {
     this.isPartial = false;
     let groups = catalogOf(this.#tables).groups(query);
-    if (this.#level < 0 && groups.length > query.limit) groups = this.#largest(groups, query.limit);
+    if (this.#windowSeconds === null && groups.length > query.limit)
+      groups = this.#largest(groups, query.limit);
     const rendered: RenderedGroup[] = [];
     for (const group of groups) {
       const one = this.#render(group);
@@ -103,43 +92,26 @@ class Merging {
     const { doubles, slotDoubles } = this.#tables.cells.table;
     const counted = groups.map((group) => ({
       group,
-      count: group.cells.reduce((sum, { slot }) => sum + doubles[slot * slotDoubles + CELL_COUNT]!, 0),
+      count: group.slots.reduce((sum, slot) => sum + doubles[slot * slotDoubles + CELL_COUNT]!, 0),
     }));
     counted.sort((a, b) => b.count - a.count);
     return counted.slice(0, limit).map(({ group }) => group);
   }
 
   /** null: it has no samples. */
-  #render({ labels, cells }: CellGroup): RenderedGroup | null {
-    const reading = this.#reading;
-    let since = Number.POSITIVE_INFINITY;
-    let isPartial = false;
-    this.#moments.fill(0);
-    this.#histogram.clear();
-    for (const { slot, serial } of cells) {
-      const isRead = this.#read(slot, serial);
-      if (!isRead || reading.isPartial) isPartial = true;
-      if (!isRead) continue;
-      if (reading.moments[0] === 0) continue;
-      mergeMoments(this.#moments, 0, reading.moments, 0);
-      this.#histogram.addAll(reading.histogram);
-      if (reading.since < since) since = reading.since;
-    }
-    if (isPartial) this.isPartial = true;
-    if (this.#moments[0] === 0) return null;
-    const summary = summarize(this.#moments);
-    const seconds = this.#level < 0 ? this.#now - since : WINDOW_SECONDS[this.#level]!;
+  #render(group: CellGroup): RenderedGroup | null {
+    const sum = this.#sum;
+    this.#reading.sum(group, sum);
+    if (sum.isPartial) this.isPartial = true;
+    if (sum.moments[0] === 0) return null;
+    const summary = summarize(sum.moments);
+    const seconds = this.#windowSeconds ?? this.#now - sum.since;
     return {
-      labels,
+      labels: group.labels,
       ...summary,
-      ...quantilesOf(this.#histogram, summary.min ?? 0, summary.max ?? 0),
+      ...quantilesOf(sum.histogram, summary.min ?? 0, summary.max ?? 0),
       rate: seconds > 0 ? summary.count / seconds : null,
-      ...(isPartial ? { partial: true } : {}),
+      ...(sum.isPartial ? { partial: true } : {}),
     } as RenderedGroup;
-  }
-
-  #read(slot: number, serial: number): boolean {
-    if (this.#level < 0) return this.#reading.readAll(slot, serial);
-    return this.#reading.readWindow(slot, serial, this.#level, this.#from);
   }
 }

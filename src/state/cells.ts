@@ -6,7 +6,7 @@
  *   │ lock │ hash │ metric │ labels │ blocks │ flags │ (reserved) │ count first mean, m2, sum with errors, │
  *   │      │      │        │        │        │       │            │ min max zeros since touched (f64 each) │
  *   └──────┴──────┴────────┴────────┴────────┴───────┴────────────┴────────────────────────────────────────┘
- *   136     140     144      148 152       156    160   164           168      184      200    216      304
+ *   136     140     144      148 152       156    160   164           168      184      200    216      280
  *   ┌───────┬───────┬────────┬───┬─────────┬──────┬─────┬─────────────┬────────┬────────┬──────┬────────┐
  *   │ older │ newer │ serial │   │ version │ open │ up  │ open blocks │ oldest │ newest │ lost │ count… │
  *   │       │       │        │   │         │ slot │ to  │             │ 4 ×    │ 4 ×    │ 4 ×  │ zeros  │
@@ -14,7 +14,7 @@
  *
  * `metric` is an interned name; `labels` a block of [key, value] references, sorted by the bytes of the keys;
  * `blocks` the first block of the histogram. What the numbers mean, and how a value is added: fold/moments.ts. The second
- * half are the windows (fold/windows.ts): the slot of time that is open, with moments and histogram, and for each width of
+ * half are the windows (fold/windows.ts): the slot of time that is open, with sums and histogram, and for each width of
  * slots the list of blocks of those that are over (window-blocks.ts).
  *
  * Two locks: `lock` is stepped about every change, so at every sample; `version` about changes of the windows' lists alone, some
@@ -47,7 +47,7 @@ export const CELL_ZEROS = 14;
 export const CELL_SINCE = 15;
 export const CELL_TOUCHED = 16;
 
-/** Of the windows: words, one for each level in the last three, and doubles (the ten of fold/moments.ts, zeros). */
+/** Of the windows: words, one for each level in the last three, and doubles (the sums of fold/moments.ts, zeros). */
 export const WINDOW_VERSION = 38;
 export const WINDOW_OPEN = 39;
 export const WINDOW_UP_TO = 40;
@@ -56,7 +56,7 @@ export const WINDOW_OLDEST = 42;
 export const WINDOW_NEWEST = 46;
 export const WINDOW_LOST = 50;
 export const WINDOW_COUNT = 27;
-export const WINDOW_ZEROS = 37;
+export const WINDOW_ZEROS = 34;
 
 const FLAG_OVERFLOW = 1;
 

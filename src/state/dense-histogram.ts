@@ -3,9 +3,9 @@
  * its key, so in the order of the values (histogram.ts). A bit for each counter that is not 0 makes walking and clearing cost what is in it, and not what could be.
  */
 
-import { KEYS } from './histogram.js';
+import { KEYS, keyOfBucket, OCTAVE_MAX } from './histogram.js';
 
-const MASKS = (KEYS + 31) >> 5;
+const MASKS = KEYS >> 5;
 
 export class DenseHistogram {
   readonly counts = new Float64Array(KEYS);
@@ -22,6 +22,34 @@ export class DenseHistogram {
     if (mask < this.#lowest) this.#lowest = mask;
     if (mask > this.#highest) this.#highest = mask;
     this.counts[key]! += count;
+  }
+
+  /**
+   * Adds the counters of one octave: one word of the mask, and no look at counters that are 0.
+   * @param octave and `mask` as in a block (histogram.ts) @param from of its 32 counters
+   */
+  addOctave(octave: number, mask: number, source: Float64Array, from: number): void {
+    const key = keyOfBucket(octave << 5);
+    if (octave > OCTAVE_MAX || key < 0 || key >= KEYS) {
+      this.#addMirrored(key, mask, source, from);
+      return;
+    }
+    const { counts } = this;
+    for (let bits = mask; bits !== 0; bits &= bits - 1) {
+      const i = 31 - Math.clz32(bits & -bits);
+      counts[key + i]! += source[from + i]!;
+    }
+    const word = key >> 5;
+    this.#masks[word]! |= mask;
+    if (word < this.#lowest) this.#lowest = word;
+    if (word > this.#highest) this.#highest = word;
+  }
+
+  #addMirrored(key: number, mask: number, source: Float64Array, from: number): void {
+    for (let bits = mask; bits !== 0; bits &= bits - 1) {
+      const i = 31 - Math.clz32(bits & -bits);
+      this.add(key - i, source[from + i]!);
+    }
   }
 
   addAll(other: DenseHistogram): void {

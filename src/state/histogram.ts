@@ -86,24 +86,26 @@ export function bucketOf(value: number): number {
 
 const POSITIVE_BUCKETS = (OCTAVE_MAX - OCTAVE_MIN + 1) * BUCKETS_PER_OCTAVE;
 export const ZERO_KEY = POSITIVE_BUCKETS;
-export const KEYS = 2 * POSITIVE_BUCKETS + 1;
+/** So that an octave begins with a multiple of 32: it is one word of a mask. */
+const FIRST_POSITIVE_KEY = ZERO_KEY + BUCKETS_PER_OCTAVE;
+export const KEYS = FIRST_POSITIVE_KEY + POSITIVE_BUCKETS;
 
 /**
  * The place of a bucket in the order of the values:
  *
- *   0 …… 4095 │ 4096 │ 4097 …… 8192
- *   negative  │ zero │ positive
+ *   0 …… 4095 │ 4096 │ (none) │ 4128 …… 8223
+ *   negative  │ zero │        │ positive
  */
 export function keyOfBucket(bucket: number): number {
   if (bucket === ZERO_BUCKET) return ZERO_KEY;
   if (bucket >> 5 > OCTAVE_MAX) return ZERO_KEY - 1 - (bucket - ((OCTAVE_MIN + NEGATIVE) << 5));
-  return ZERO_KEY + 1 + (bucket - (OCTAVE_MIN << 5));
+  return FIRST_POSITIVE_KEY + (bucket - (OCTAVE_MIN << 5));
 }
 
 export function bucketOfKey(key: number): number {
-  if (key === ZERO_KEY) return ZERO_BUCKET;
   if (key < ZERO_KEY) return ZERO_KEY - 1 - key + ((OCTAVE_MIN + NEGATIVE) << 5);
-  return key - ZERO_KEY - 1 + (OCTAVE_MIN << 5);
+  if (key < FIRST_POSITIVE_KEY) return ZERO_BUCKET;
+  return key - FIRST_POSITIVE_KEY + (OCTAVE_MIN << 5);
 }
 
 /** The geometric middle of a bucket. */
@@ -168,14 +170,8 @@ export class Buckets {
     let block = first;
     for (let steps = 0; block > 0 && block < top && steps < LIST_STEPS_MAX; steps++) {
       const at = block * slotWords;
-      const base = words[at + OCTAVE]! << 5;
-      const counters = block * slotDoubles + COUNTERS;
-      const firstKey = keyOfBucket(base);
-      const step = keyOfBucket(base + 1) - firstKey;
-      for (let bits = words[at + MASK]!; bits !== 0; bits &= bits - 1) {
-        const i = 31 - Math.clz32(bits & -bits);
-        into.add(firstKey + step * i, doubles[counters + i]!);
-      }
+      const octave = words[at + OCTAVE]!;
+      into.addOctave(octave, words[at + MASK]!, doubles, block * slotDoubles + COUNTERS);
       block = words[at + NEXT]!;
     }
   }

@@ -49,7 +49,7 @@ export interface TablesMemory {
 export const OVERFLOW_CELLS = 1024;
 export const WORKFLOW_BYTES = 208;
 export const TASK_BYTES = 112;
-export const CELL_BYTES = 304;
+export const CELL_BYTES = 280;
 /** A block of 32 counters, one octave of a histogram. */
 export const BUCKETS_BYTES = 272;
 export const CLIENT_BYTES = 304;

@@ -106,13 +106,13 @@ export class WindowBlocks {
   }
 
   /**
-   * @param moments the ten doubles of fold/moments.ts, at `at`, of at least one value
+   * @param moments the ten doubles of fold/moments.ts, of at least one value
    * @param histogram of the same values
    * @returns the block, or 0 where the chunks left are too few; then nothing was changed
    */
-  write(slot: number, moments: Float64Array, at: number, histogram: DenseHistogram): number {
+  write(slot: number, moments: Float64Array, histogram: DenseHistogram): number {
     this.#encodedLength = 0;
-    if (moments[at + MOMENT_COUNT]! > 1) this.#encode(histogram);
+    if (moments[MOMENT_COUNT]! > 1) this.#encode(histogram);
     const length = this.#encodedLength;
     if (1 + Math.ceil(length / COUNTS_BYTES) > this.chunksFree) return 0;
     const block = this.#take();
@@ -122,14 +122,14 @@ export class WindowBlocks {
     words[block * CHUNK_WORDS + LENGTH] = length;
     const d = block * CHUNK_DOUBLES + FIRST;
     const doubles = this.#doubles;
-    doubles[d] = moments[at + MOMENT_FIRST]!;
-    doubles[d + 1] = moments[at + MOMENT_MEAN]! + moments[at + MOMENT_MEAN + 1]!;
-    doubles[d + 2] = moments[at + MOMENT_M2]! + moments[at + MOMENT_M2 + 1]!;
+    doubles[d] = moments[MOMENT_FIRST]!;
+    doubles[d + 1] = moments[MOMENT_MEAN]! + moments[MOMENT_MEAN + 1]!;
+    doubles[d + 2] = moments[MOMENT_M2]! + moments[MOMENT_M2 + 1]!;
     // A sum beyond the range of doubles has no error to add.
-    const sum = moments[at + MOMENT_SUM]!;
-    doubles[d + 3] = Number.isFinite(sum) ? sum + moments[at + MOMENT_SUM + 1]! : sum;
-    doubles[d + 4] = moments[at + MOMENT_MIN]!;
-    doubles[d + 5] = moments[at + MOMENT_MAX]!;
+    const sum = moments[MOMENT_SUM]!;
+    doubles[d + 3] = Number.isFinite(sum) ? sum + moments[MOMENT_SUM + 1]! : sum;
+    doubles[d + 4] = moments[MOMENT_MIN]!;
+    doubles[d + 5] = moments[MOMENT_MAX]!;
     let chunk = block;
     for (let from = 0; from < length; from += COUNTS_BYTES) {
       const next = this.#take();

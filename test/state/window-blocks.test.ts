@@ -50,7 +50,7 @@ test('a block gives back the moments and the histogram it was written from, and 
       const blocks = poolOf(1000);
       const written = all.map((values, slot) => {
         const { moments, histogram } = gathered(values);
-        return { block: blocks.write(slot + 7, moments, 0, histogram), moments, histogram };
+        return { block: blocks.write(slot + 7, moments, histogram), moments, histogram };
       });
       for (const [i, { block, moments, histogram }] of written.entries()) {
         expect(blocks.slot(block)).toBe(i + 7);
@@ -83,7 +83,7 @@ test('a single sample takes one chunk, a second of one cell two, and an hour of 
   ].map((values) => {
     const before = blocks.chunksUsed;
     const { moments, histogram } = gathered(values as unknown as Values);
-    blocks.write(1, moments, 0, histogram);
+    blocks.write(1, moments, histogram);
     return blocks.chunksUsed - before;
   });
   expect(sizes[0]).toBe(1);
@@ -100,7 +100,7 @@ test('counts up to 2^53 are kept to the last digit', () => {
   moments[0] = histogram.total();
   const read = new DenseHistogram();
   const readMoments = new Float64Array(MOMENT_LENGTH);
-  blocks.read(blocks.write(1, moments, 0, histogram), readMoments, read);
+  blocks.read(blocks.write(1, moments, histogram), readMoments, read);
   expect(entriesOf(read)).toEqual(counts.map((count, i) => [1000 * i, count]));
   expect(readMoments[0]).toBe(histogram.total());
 });
@@ -111,7 +111,7 @@ test('a pool that has not enough chunks writes nothing, and all of it comes back
   const written: number[] = [];
   for (;;) {
     const free = blocks.chunksFree;
-    const block = blocks.write(1, moments, 0, histogram);
+    const block = blocks.write(1, moments, histogram);
     if (block === 0) {
       expect(blocks.chunksFree).toBe(free);
       break;
@@ -122,7 +122,7 @@ test('a pool that has not enough chunks writes nothing, and all of it comes back
   expect(blocks.chunksFree).toBeLessThan(4);
   for (const block of written) blocks.release(block);
   expect([blocks.chunksUsed, blocks.chunksFree]).toEqual([0, 20]);
-  expect(written.map(() => blocks.write(1, moments, 0, histogram)).every((block) => block !== 0)).toBe(true);
+  expect(written.map(() => blocks.write(1, moments, histogram)).every((block) => block !== 0)).toBe(true);
 });
 
 test('whatever stands in the chunks, a read ends', () => {

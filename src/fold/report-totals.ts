@@ -2,15 +2,15 @@
 
 import { STATUS_COMPLETED } from '../model/status.js';
 import {
+  REPORT_BUSY_SECONDS,
   REPORT_COMPLETED,
+  REPORT_COVERED_SECONDS,
   REPORT_EXECUTIONS,
   REPORT_GROUPS,
   REPORT_PARALLEL,
   REPORT_SECONDS,
   REPORT_SPEEDUPS,
-  REPORT_TASK_SECONDS,
   REPORT_TOKENS,
-  REPORT_UNION_SECONDS,
   REST_ROW,
 } from '../state/reports.js';
 import type { Tables } from '../state/tables.js';
@@ -85,14 +85,14 @@ export class ReportTotals {
     return speedup;
   }
 
-  /** @param taskSeconds sum of the durations of its tasks @param unionSeconds how long any of them ran */
-  workflowEnded(project: number, taskSeconds: number, unionSeconds: number): void {
+  /** @param busySeconds sum of the durations of its tasks @param coveredSeconds how long any of them ran */
+  workflowEnded(project: number, busySeconds: number, coveredSeconds: number): void {
     const { table } = this.#tables.reports;
     const row = this.#row(project, 0);
     const at = row * table.slotDoubles;
     table.lock(row);
-    addCarrying(table.doubles, at + REPORT_TASK_SECONDS, taskSeconds);
-    addCarrying(table.doubles, at + REPORT_UNION_SECONDS, unionSeconds);
+    addCarrying(table.doubles, at + REPORT_BUSY_SECONDS, busySeconds);
+    addCarrying(table.doubles, at + REPORT_COVERED_SECONDS, coveredSeconds);
     table.unlock(row);
   }
 

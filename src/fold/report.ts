@@ -22,8 +22,8 @@ export interface ReportNumbers {
   readonly groups: number;
   readonly speedups: number;
   /** Of whole workflows: the sum of the durations of their tasks, and how long any of these ran. */
-  readonly taskSeconds: number;
-  readonly unionSeconds: number;
+  readonly busySeconds: number;
+  readonly coveredSeconds: number;
   readonly secondsByAgent: ReadonlyMap<string, number>;
 }
 
@@ -76,7 +76,7 @@ export function efficiencyScore(
 
 /** Without any executions everything is 0, and the speed-ups are 1. */
 export function reportOf(numbers: ReportNumbers): Report {
-  const { executions, parallel, completed, groups, speedups, taskSeconds, unionSeconds } = numbers;
+  const { executions, parallel, completed, groups, speedups, busySeconds, coveredSeconds } = numbers;
   const ratio = executions === 0 ? 0 : parallel / executions;
   const successPercent = executions === 0 ? 0 : (100 * completed) / executions;
   const averageSpeedup = groups === 0 ? 1 : speedups / groups;
@@ -92,7 +92,7 @@ export function reportOf(numbers: ReportNumbers): Report {
     agent_utilization: Object.fromEntries(numbers.secondsByAgent),
     token_usage: numbers.tokens,
     efficiency_score: efficiencyScore(executions, parallel, completed, groups, speedups),
-    measured_speedup: unionSeconds > 0 ? taskSeconds / unionSeconds : 1,
+    measured_speedup: coveredSeconds > 0 ? busySeconds / coveredSeconds : 1,
     bottlenecks,
     suggestions: bottlenecks.map(({ suggestion }) => suggestion),
   };
@@ -154,19 +154,19 @@ function bottlenecksOf(
 }
 
 /** The sum of the tasks' durations and the length of the union of their intervals. */
-function measured(tasks: readonly ReportTask[]): { taskSeconds: number; unionSeconds: number } {
+function measured(tasks: readonly ReportTask[]): { busySeconds: number; coveredSeconds: number } {
   const intervals = tasks
     .filter((task) => task.ended_at !== null && task.duration !== null)
     .map((task) => ({ from: task.ended_at! - task.duration!, to: task.ended_at! }))
     .sort((a, b) => a.from - b.from);
-  let unionSeconds = 0;
+  let coveredSeconds = 0;
   let reached = Number.NEGATIVE_INFINITY;
   for (const { from, to } of intervals) {
     if (to <= reached) continue;
-    unionSeconds += to - Math.max(from, reached);
+    coveredSeconds += to - Math.max(from, reached);
     reached = to;
   }
-  return { taskSeconds: sum(intervals.map(({ from, to }) => to - from)), unionSeconds };
+  return { busySeconds: sum(intervals.map(({ from, to }) => to - from)), coveredSeconds };
 }
 
 function sum(values: readonly number[]): number {

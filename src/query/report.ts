@@ -3,16 +3,16 @@
 import { type Report, type ReportNumbers, reportOf } from '../fold/report.js';
 import {
   REPORT_AGENT,
+  REPORT_BUSY_SECONDS,
   REPORT_COMPLETED,
+  REPORT_COVERED_SECONDS,
   REPORT_EXECUTIONS,
   REPORT_GROUPS,
   REPORT_PARALLEL,
   REPORT_PROJECT,
   REPORT_SECONDS,
   REPORT_SPEEDUPS,
-  REPORT_TASK_SECONDS,
   REPORT_TOKENS,
-  REPORT_UNION_SECONDS,
   REST_ROW,
 } from '../state/reports.js';
 import { readSlot, type Tables } from '../state/tables.js';
@@ -57,8 +57,8 @@ function totals(tables: Tables, project: string | null): ReportNumbers {
     tokens: 0,
     groups: 0,
     speedups: 0,
-    taskSeconds: 0,
-    unionSeconds: 0,
+    busySeconds: 0,
+    coveredSeconds: 0,
     secondsByAgent,
   };
   const { table } = tables.reports;
@@ -72,8 +72,8 @@ function totals(tables: Tables, project: string | null): ReportNumbers {
     sum.tokens += numbers.tokens;
     sum.groups += numbers.groups;
     sum.speedups += numbers.speedups;
-    sum.taskSeconds += numbers.taskSeconds;
-    sum.unionSeconds += numbers.unionSeconds;
+    sum.busySeconds += numbers.busySeconds;
+    sum.coveredSeconds += numbers.coveredSeconds;
     if (numbers.executions === 0) continue;
     const seconds = (secondsByAgent.get(numbers.agent) ?? 0) + numbers.seconds;
     secondsByAgent.set(numbers.agent, seconds);
@@ -99,7 +99,7 @@ function readRow({ reports, names }: Tables, row: number, project: string | null
     tokens: carried(REPORT_TOKENS),
     groups: doubles[d + REPORT_GROUPS]!,
     speedups: carried(REPORT_SPEEDUPS),
-    taskSeconds: carried(REPORT_TASK_SECONDS),
-    unionSeconds: carried(REPORT_UNION_SECONDS),
+    busySeconds: carried(REPORT_BUSY_SECONDS),
+    coveredSeconds: carried(REPORT_COVERED_SECONDS),
   };
 }

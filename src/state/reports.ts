@@ -5,7 +5,7 @@
  *
  *   0      4      8         12      16           24         32          40        56       72       80         96       112
  *   ┌──────┬──────┬─────────┬───────┬────────────┬──────────┬───────────┬─────────┬────────┬────────┬──────────┬────────┬───────┐
- *   │ lock │ hash │ project │ agent │ executions │ parallel │ completed │ seconds │ tokens │ groups │ speed-up │ task   │ union │
+ *   │ lock │ hash │ project │ agent │ executions │ parallel │ completed │ seconds │ tokens │ groups │ speed-up │ busy   │ cover │
  *   └──────┴──────┴─────────┴───────┴────────────┴──────────┴───────────┴─────────┴────────┴────────┴──────────┴────────┴───────┘
  *                                    of an agent: f64, seconds and tokens with their errors  of a project: sums with their errors
  *
@@ -32,8 +32,8 @@ export const REPORT_TOKENS = 7;
 export const REPORT_GROUPS = 9;
 export const REPORT_SPEEDUPS = 10;
 /** Of workflows that are over: the sum of their tasks' durations, and the length of the union of these. */
-export const REPORT_TASK_SECONDS = 12;
-export const REPORT_UNION_SECONDS = 14;
+export const REPORT_BUSY_SECONDS = 12;
+export const REPORT_COVERED_SECONDS = 14;
 
 export const REST_ROW = 1;
 
@@ -82,7 +82,7 @@ export class Reports {
     const at = REST_ROW * this.table.slotDoubles;
     const { doubles } = this.table;
     return (
-      doubles[at + REPORT_EXECUTIONS]! + doubles[at + REPORT_GROUPS]! + doubles[at + REPORT_TASK_SECONDS]! > 0
+      doubles[at + REPORT_EXECUTIONS]! + doubles[at + REPORT_GROUPS]! + doubles[at + REPORT_BUSY_SECONDS]! > 0
     );
   }
 

@@ -33,8 +33,9 @@ export function queryStats(tables: Tables, query: StatsQuery, nowSeconds: number
   for (let tries = 1; ; tries++) {
     const expired = tables.board.countOf(COUNT_SERIES_EXPIRED);
     const groups = merging.groups(query);
-    if (tries < MOVE_TRIES && tables.board.countOf(COUNT_SERIES_EXPIRED) !== expired) continue;
-    const partial = merging.isPartial ? { partial: true } : {};
+    const hasMoved = tables.board.countOf(COUNT_SERIES_EXPIRED) !== expired;
+    if (hasMoved && tries < MOVE_TRIES) continue;
+    const partial = merging.isPartial || hasMoved ? { partial: true } : {};
     return { metric: query.metric, window: query.window ?? 'all', by: query.by ?? ['*'], groups, ...partial };
   }
 }

@@ -24,6 +24,7 @@ import { Daemon } from './daemon.js';
 import { Random } from './generated-log.js';
 import { type Bench, type Comparison, check, type Figures, type Variant } from './harness.js';
 import { HttpClient } from './http-client.js';
+import { DEFAULT_LIMITS } from './limits.js';
 import { percentileOf } from './percentiles.js';
 import { inFolder } from './run-folder.js';
 
@@ -101,13 +102,10 @@ class World {
     const tasks = workflows * TASKS_PER_WORKFLOW;
     this.#tables = new Tables(
       allocateTables({
+        ...DEFAULT_LIMITS,
         maxLiveWorkflows: workflows,
-        maxRecentWorkflows: 10,
-        maxTasksPerWorkflow: 100,
         maxTasks: tasks + 10,
         maxSeries: cells,
-        seriesIdleMs: 30 * 86_400_000,
-        windowBytes: 128 * 1024 * 1024,
         namesBytes: tasks * 48 + workflows * 64 + 4 * 1024 * 1024,
       }),
     );

@@ -16,6 +16,7 @@ import { queryStats } from '../../src/query/stats.js';
 import { allocateTables } from '../../src/state/layout.js';
 import { Tables } from '../../src/state/tables.js';
 import { type Bench, type Comparison, check, type Figures } from '../harness.js';
+import { DEFAULT_LIMITS } from '../limits.js';
 import { TASKS_PER_BATCH, WORKFLOWS_PER_BATCH } from '../load.js';
 import { ARCHIVE_BYTES_PER_SECOND, daemonPass, type LoadRun, naivePass, SLOPE } from '../load-run.js';
 import { inFolder } from '../run-folder.js';
@@ -100,14 +101,8 @@ class ArrivalDay {
   pass(doesArrive: boolean): Figures {
     const tables = new Tables(
       allocateTables({
-        maxLiveWorkflows: 10,
-        maxRecentWorkflows: 10,
-        maxTasksPerWorkflow: 10,
-        maxTasks: 10,
+        ...DEFAULT_LIMITS,
         maxSeries: this.series + 10,
-        seriesIdleMs: DAY_SECONDS * 30_000,
-        windowBytes: 64 * 1024 * 1024,
-        namesBytes: 1024 * 1024,
       }),
     );
     const replay = new Replay(tables, 0);

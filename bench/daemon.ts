@@ -12,7 +12,7 @@ const MAIN = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
 
 export class Daemon {
   readonly #process: ChildProcess;
-  readonly #controlPath: string;
+  readonly controlPath: string;
   readonly ingestPath: string;
   readonly stateDirectory: string;
   #errors = '';
@@ -22,7 +22,7 @@ export class Daemon {
     this.stateDirectory = join(directory, 'state');
     const runtimeDirectory = join(directory, 'run');
     this.ingestPath = join(runtimeDirectory, 'ingest.sock');
-    this.#controlPath = join(runtimeDirectory, 'control.sock');
+    this.controlPath = join(runtimeDirectory, 'control.sock');
     const folders = ['--state-dir', this.stateDirectory, '--runtime-dir', runtimeDirectory];
     const sets = settings.flatMap((setting) => ['--set', setting]);
     this.#process = spawn(process.execPath, [...nodeFlags, MAIN, 'run', ...folders, ...sets], {
@@ -68,7 +68,7 @@ export class Daemon {
 
   #request(path: string): Promise<{ status: number; text: string }> {
     return new Promise((resolve, reject) => {
-      const outgoing = request({ socketPath: this.#controlPath, path, agent: false }, (response) => {
+      const outgoing = request({ socketPath: this.controlPath, path, agent: false }, (response) => {
         let text = '';
         response.setEncoding('utf8');
         response.on('data', (chunk: string) => {

@@ -11,13 +11,33 @@ import { type Bench, CheckFailure, type Options, PASSES, runBench } from './harn
 import { describeMachine, machineText } from './machine.js';
 import { pipelineBench } from './pipeline.js';
 import { renderProfiles } from './profile.js';
+import { queriesBench } from './queries.js';
+import { loadBench, spikeBench } from './scenarios/bursts.js';
+import { enduranceBench } from './scenarios/endurance.js';
+import { ioBench } from './scenarios/io.js';
+import { memoryBench } from './scenarios/memory.js';
+import { stormBench } from './scenarios/storm.js';
 import { decodeBench } from './stages/decode.js';
 import { foldBench } from './stages/fold.js';
 import { lz4Bench } from './stages/lz4.js';
 import { ringBench } from './stages/ring.js';
 import { socketBench } from './stages/socket.js';
 
-const BENCHES: readonly Bench[] = [socketBench, ringBench, decodeBench, foldBench, lz4Bench, pipelineBench];
+const BENCHES: readonly Bench[] = [
+  socketBench,
+  ringBench,
+  decodeBench,
+  foldBench,
+  lz4Bench,
+  queriesBench,
+  pipelineBench,
+  loadBench,
+  spikeBench,
+  enduranceBench,
+  memoryBench,
+  ioBench,
+  stormBench,
+];
 const SMALL_PASSES = 3;
 const EXIT_WRONG = 1;
 const EXIT_USAGE = 64;
@@ -29,7 +49,7 @@ const USAGE = `npm run bench -- NAME… [options]
   --small          a tiny size, to see that it works; figures mean nothing, and are not kept
   --json           the result as JSON instead of text
   --passes N       instead of ${PASSES}
-  --seconds N      the pipeline: sends for so long a pass
+  --seconds N      the pipeline, endurance, io and storm: sends for so long a pass
   --connections N  the pipeline: over so many connections; may be repeated
   --profile DIR    the pipeline: CPU profiles of the daemon's threads into this folder, and what they say;
                    the figures of such a run are lower, and are not kept

@@ -1,6 +1,6 @@
 /**
  * The sending process of the pipeline. Arguments: path of the socket, connections, depth (load.ts). Says `ready` when it is
- * connected; at `{ seconds }` sends for so long, ends what it has started, waits on every connection for the durable
+ * connected; at `{ seconds, linesPerSecond }` sends for so long (null: as fast as it goes), ends what it has started, waits on every connection for the durable
  * acknowledgement, and says what it has sent, what was acknowledged and what it has cost.
  */
 
@@ -25,15 +25,16 @@ const BATCHES_PER_LOOK = 16;
 const [path, connectionText, depthText] = process.argv.slice(2);
 const depth = Number(depthText);
 const load = new Load();
+const idle = new Int32Array(new SharedArrayBuffer(4));
 const sockets: BlockingSocket[] = [];
 for (let i = 0; i < Number(connectionText); i++) sockets.push(await BlockingSocket.connect(path!));
 process.send!('ready');
-const [order] = (await once(process, 'message')) as [{ seconds: number }];
-process.send!(send(order.seconds));
+const [order] = (await once(process, 'message')) as [{ seconds: number; linesPerSecond: number | null }];
+process.send!(send(order.seconds, order.linesPerSecond));
 for (const socket of sockets) socket.close();
 process.disconnect();
 
-function send(seconds: number): Sent {
+function send(seconds: number, linesPerSecond: number | null): Sent {
   const cpuBefore = process.cpuUsage();
   const startedMs = performance.now();
   let lines = 0;
@@ -45,8 +46,14 @@ function send(seconds: number): Sent {
   };
   let serial = 0;
   while (serial < depth) write('starts', serial++);
+  const startLines = lines;
+  const pacedMs = performance.now();
   while (performance.now() - startedMs < seconds * 1000) {
-    for (let i = 0; i < BATCHES_PER_LOOK; i++) write('mixed', serial++);
+    for (let i = 0; i < (linesPerSecond === null ? BATCHES_PER_LOOK : 1); i++) write('mixed', serial++);
+    if (linesPerSecond !== null) {
+      const aheadMs = ((lines - startLines) / linesPerSecond) * 1000 - (performance.now() - pacedMs);
+      if (aheadMs > 1) Atomics.wait(idle, 0, 0, aheadMs);
+    }
   }
   const batches = serial;
   while (serial < batches + depth) write('ends', serial++);

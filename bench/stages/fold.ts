@@ -10,6 +10,7 @@ import { allocateTables } from '../../src/state/layout.js';
 import { Tables } from '../../src/state/tables.js';
 import { type GeneratedLog, generateLog, type LogFacts, type LogShape } from '../generated-log.js';
 import { type Bench, type Comparison, check, type Figures } from '../harness.js';
+import { DEFAULT_LIMITS } from '../limits.js';
 import { NaiveFold } from '../naive-fold.js';
 
 export const foldBench: Bench = {
@@ -25,15 +26,6 @@ export const foldBench: Bench = {
   },
 };
 
-const LIMITS = {
-  maxLiveWorkflows: 100_000,
-  maxRecentWorkflows: 10_000,
-  maxTasksPerWorkflow: 10_000,
-  maxTasks: 2_000_000,
-  maxSeries: 10_000,
-  namesBytes: 256 * 1024 * 1024,
-  maxClients: 10_000,
-};
 const ARRIVED_US = 1_700_000_000_000_000;
 
 /** @param scale 1: about half a million lines each */
@@ -41,7 +33,7 @@ function* comparisons(scale: number): Generator<Comparison> {
   const base = { agents: 64, samplesPerTask: 0, escapesEvery: 0, texts: false };
   const many = Math.ceil(12_000 * scale);
   const few = Math.ceil(25_000 * scale);
-  const tables = new Tables(allocateTables(LIMITS));
+  const tables = new Tables(allocateTables(DEFAULT_LIMITS));
   const shapes: [string, LogShape][] = [
     [
       'many workflows, 20 tasks each, short lines',

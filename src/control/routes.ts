@@ -1,7 +1,10 @@
 /** The routes of the control socket (contract, section 3): a path and its parameters into an answer. */
 
 import type { ServerResponse } from 'node:http';
+import { WINDOW_NAMES, type WindowName } from '../model/windows.js';
 import { Problem } from '../query/problem.js';
+import { queryReport } from '../query/report.js';
+import { renderReportText } from '../query/report-text.js';
 import { queryMetrics, queryStats } from '../query/stats.js';
 import { RECOVERING, type StatusView } from '../query/status.js';
 import type { Texts } from '../query/texts.js';
@@ -25,11 +28,12 @@ export interface Target {
   readonly lastEventId: string | undefined;
 }
 
-export type Answer = JsonAnswer | StreamAnswer;
+export type Answer = WholeAnswer | StreamAnswer;
 
-interface JsonAnswer {
+interface WholeAnswer {
   readonly status: number;
-  readonly body: object;
+  /** A string is plain text. */
+  readonly body: object | string;
 }
 
 /** Writes head and body itself, now or in the course of time. May throw a Problem as long as it has written nothing. */
@@ -69,6 +73,8 @@ function match(
       return () => ({ status: 200, body: stats(sources, params) });
     case '/v1/events':
       return () => ({ stream: (response) => sources.events.serve(response, params, lastEventId) });
+    case '/v1/report':
+      return () => report(sources, params);
   }
   const workflow = WORKFLOW_PATH.exec(path);
   if (workflow === null) return null;
@@ -85,7 +91,7 @@ function isAsked(params: URLSearchParams, name: string): boolean {
   return value !== null && value !== '0' && value !== 'false';
 }
 
-function readiness(reason: string | null): JsonAnswer {
+function readiness(reason: string | null): WholeAnswer {
   if (reason === null) return { status: 200, body: { status: 'ready' } };
   return { status: 503, body: { status: 'not ready', reason } };
 }
@@ -97,18 +103,8 @@ function requireTables({ status }: Sources): void {
 
 function stats(sources: Sources, params: URLSearchParams): object {
   requireTables(sources);
-  for (const name of ['since', 'until']) if (params.get(name)) throw notBuilt(name);
-  const window = params.get('window') ?? 'all';
-  if (window !== 'all') {
-    if (!['1m', '5m', '1h', '1d'].includes(window)) {
-      throw new Problem(
-        400,
-        'Bad parameter',
-        `window must be all, 1m, 5m, 1h or 1d, is ${JSON.stringify(window)}`,
-      );
-    }
-    throw notBuilt(`window=${window}`);
-  }
+  requireAllTime(params);
+  const window = windowOf(params.get('window'));
   const metric = params.get('metric');
   if (metric === null || metric === '') return queryMetrics(sources.tables);
   const by = labelsOf(params.getAll('by'));
@@ -116,17 +112,46 @@ function stats(sources: Sources, params: URLSearchParams): object {
     metric,
     by: by.includes('*') ? null : by,
     where: params.getAll('where').map(conditionOf),
+    ...(window !== null && { window }),
     limit: limitOf(params.get('limit')),
   };
   return queryStats(sources.tables, query, sources.nowSeconds());
 }
 
-function notBuilt(what: string): Problem {
-  return new Problem(
-    501,
-    'Not built yet',
-    `${what} is not built yet; without it the answer is over all time`,
-  );
+async function report(sources: Sources, params: URLSearchParams): Promise<WholeAnswer> {
+  requireTables(sources);
+  requireAllTime(params);
+  const format = params.get('format') || 'json';
+  if (format !== 'json' && format !== 'text') {
+    throw new Problem(400, 'Bad parameter', `format must be json or text, is ${JSON.stringify(format)}`);
+  }
+  const scope = { workflow: params.get('workflow') || null, project: params.get('project') || null };
+  if (scope.workflow !== null && scope.project !== null) {
+    const detail = 'a report is over a workflow or over a project, so only one of both can be given';
+    throw new Problem(400, 'Bad parameter', detail);
+  }
+  const body = await queryReport(sources.tables, sources.texts, scope);
+  return { status: 200, body: format === 'json' ? body : renderReportText(body, scope) };
+}
+
+/** History is not kept yet, and no answer is better than a wrong one. */
+function requireAllTime(params: URLSearchParams): void {
+  for (const name of ['since', 'until']) {
+    if (params.get(name)) {
+      const detail = `${name} is not built yet; without it the answer is over all time`;
+      throw new Problem(501, 'Not built yet', detail);
+    }
+  }
+}
+
+/** null: all time. */
+function windowOf(text: string | null): WindowName | null {
+  if (text === null || text === '' || text === 'all') return null;
+  const window = WINDOW_NAMES.find((name) => name === text);
+  if (window !== undefined) return window;
+  const names = WINDOW_NAMES.slice(0, -1).join(', ');
+  const detail = `window must be all, ${names} or ${WINDOW_NAMES.at(-1)}, is ${JSON.stringify(text)}`;
+  throw new Problem(400, 'Bad parameter', detail);
 }
 
 function labelsOf(values: readonly string[]): string[] {

@@ -51,7 +51,10 @@ async function answer(
   try {
     const found = await route(sources, request.method ?? 'GET', targetOf(request));
     if ('stream' in found) found.stream(response);
-    else send(response, found.status, 'application/json', found.body, request.method === 'HEAD');
+    else {
+      const type = typeof found.body === 'string' ? 'text/plain; charset=utf-8' : 'application/json';
+      send(response, found.status, type, found.body, request.method === 'HEAD');
+    }
   } catch (error) {
     if (!(error instanceof Problem)) onBug(error);
     const problem =
@@ -82,8 +85,14 @@ function targetOf({ url: text = '/', headers }: IncomingMessage): Target {
   };
 }
 
-function send(response: ServerResponse, status: number, type: string, body: object, headOnly: boolean): void {
-  const text = `${JSON.stringify(body)}\n`;
+function send(
+  response: ServerResponse,
+  status: number,
+  type: string,
+  body: object | string,
+  headOnly: boolean,
+): void {
+  const text = typeof body === 'string' ? body : `${JSON.stringify(body)}\n`;
   response.writeHead(status, {
     'Content-Type': type,
     'Content-Length': Buffer.byteLength(text),

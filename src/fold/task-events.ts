@@ -33,8 +33,9 @@ import {
   TASK_STARTED,
   TASK_STATUS,
   TASK_TOKENS,
+  TASK_WORKFLOW,
 } from '../state/tasks.js';
-import { WORKFLOW_TASKS_BY_STATUS, WORKFLOW_TASKS_TOTAL } from '../state/workflows.js';
+import { WORKFLOW_PROJECT, WORKFLOW_TASKS_BY_STATUS, WORKFLOW_TASKS_TOTAL } from '../state/workflows.js';
 import type { EventContext } from './event-context.js';
 import { type Samples, UNNAMED } from './samples.js';
 import type { WorkflowEvents } from './workflow-events.js';
@@ -166,6 +167,7 @@ export class TaskEvents {
   #complete(slot: number, ts: number, ended: number): void {
     const { tasks } = this.#context.tables;
     const { words, doubles, slotWords, slotDoubles } = tasks.table;
+    const wasParallel = this.#isParallel(slot);
     tasks.table.lock(slot);
     doubles[slot * slotDoubles + TASK_STARTED] = ts;
     this.#describe(slot, false);
@@ -176,6 +178,12 @@ export class TaskEvents {
     }
     tasks.table.unlock(slot);
     if (!measured) this.#sampleDuration(slot);
+    this.#samples.report.taskCompleted(
+      this.#projectOf(words[slot * slotWords + TASK_WORKFLOW]!),
+      words[slot * slotWords + TASK_AGENT]!,
+      this.#isParallel(slot) && !wasParallel,
+      measured ? Number.NaN : ended - ts,
+    );
   }
 
   /** Kind, parallel and the line of the description. @param overwrite whether they replace what is known */
@@ -221,7 +229,7 @@ export class TaskEvents {
     const agent = this.#context.intern(FIELD_AGENT);
     if (workflow < 0 || agent === 0) {
       board.count(COUNT_TASKS_UNTRACKED);
-      this.#sampleUntracked(agent);
+      this.#sampleUntracked(workflow, agent);
       names.release(agent, true);
       return;
     }
@@ -229,7 +237,7 @@ export class TaskEvents {
     if (slot === 0) {
       slot = this.#create(workflow, agent);
       if (slot === 0) {
-        this.#sampleUntracked(agent);
+        this.#sampleUntracked(workflow, agent);
         names.release(agent, true);
         return;
       }
@@ -259,6 +267,26 @@ export class TaskEvents {
     tasks.table.unlock(slot);
     if (!Number.isNaN(duration)) this.#sampleDuration(slot);
     if (!Number.isNaN(event.tokens)) this.#sampleTokens(slot);
+    this.#samples.report.taskEnded(
+      this.#projectOf(workflow),
+      words[slot * slotWords + TASK_AGENT]!,
+      event.status,
+      this.#isParallel(slot),
+      duration,
+      event.tokens,
+    );
+  }
+
+  /** The project of a workflow as it is known now; 0: of no workflow, or of none that has one. */
+  #projectOf(workflow: number): number {
+    if (workflow <= 0) return 0;
+    const { table } = this.#context.tables.workflows;
+    return table.words[workflow * table.slotWords + WORKFLOW_PROJECT]!;
+  }
+
+  #isParallel(slot: number): boolean {
+    const { table } = this.#context.tables.tasks;
+    return (table.words[slot * table.slotWords + TASK_FLAGS]! & FLAG_PARALLEL) !== 0;
   }
 
   #durationOf(started: number, ended: number): number {
@@ -299,8 +327,8 @@ export class TaskEvents {
   }
 
   /** An end that no slot is left for still counts in the aggregates. @param agent 0: the names had no room for it */
-  #sampleUntracked(agent: number): void {
-    const { duration, tokens, status, length } = this.#context.event;
+  #sampleUntracked(workflow: number, agent: number): void {
+    const { duration, tokens, status, length, parallel } = this.#context.event;
     const { arrived } = this.#context;
     const kind = this.#context.intern(FIELD_KIND);
     const agentLabel = agent === 0 ? UNNAMED : agent;
@@ -309,6 +337,8 @@ export class TaskEvents {
       this.#samples.taskDuration(agentLabel, kindLabel, this.#samples.statuses[status]!, duration, arrived);
     }
     if (!Number.isNaN(tokens)) this.#samples.taskTokens(agentLabel, kindLabel, tokens, arrived);
+    const project = this.#projectOf(workflow);
+    this.#samples.report.taskEnded(project, agent, status, parallel === PARALLEL_TRUE, duration, tokens);
     this.#context.tables.names.release(kind, true);
   }
 }

@@ -1,6 +1,7 @@
-/** Quantiles out of a merged exponential histogram (state/histogram.ts): the value of rank ceil(p · n). */
+/** Quantiles out of an exponential histogram (state/histogram.ts): the value of rank ceil(p · n). */
 
-import { valueOfBucket, ZERO_BUCKET } from '../state/histogram.js';
+import type { DenseHistogram } from '../state/dense-histogram.js';
+import { bucketOfKey, valueOfBucket } from '../state/histogram.js';
 
 export interface Quantiles {
   readonly p50: number | null;
@@ -9,27 +10,23 @@ export interface Quantiles {
   readonly p99: number | null;
 }
 
-/**
- * @param counts bucket → count; zeros under ZERO_BUCKET
- * @param min and max of the same values: a bucket's middle may lie outside of them
- */
-export function quantilesOf(counts: ReadonlyMap<number, number>, min: number, max: number): Quantiles {
-  const sorted = [...counts].map(([bucket, count]) => ({ value: valueOfBucket(bucket), count }));
-  sorted.sort((a, b) => a.value - b.value);
-  const total = sorted.reduce((sum, { count }) => sum + count, 0);
-  const at = (p: number): number | null => {
-    if (total === 0) return null;
-    const rank = Math.ceil(p * total);
-    let seen = 0;
-    for (const { value, count } of sorted) {
-      seen += count;
-      if (seen >= rank) return Math.min(Math.max(value, min), max);
-    }
-    return max;
-  };
-  return { p50: at(0.5), p90: at(0.9), p95: at(0.95), p99: at(0.99) };
-}
+const PERCENTS = [50, 90, 95, 99] as const;
 
-export function addZeros(counts: Map<number, number>, zeros: number): void {
-  if (zeros > 0) counts.set(ZERO_BUCKET, (counts.get(ZERO_BUCKET) ?? 0) + zeros);
+/** @param min and max of the same values: a bucket's middle may lie outside of them */
+export function quantilesOf(histogram: DenseHistogram, min: number, max: number): Quantiles {
+  const total = histogram.total();
+  const values: (number | null)[] = [];
+  let key = histogram.next(-1);
+  let seen = key < 0 ? 0 : histogram.counts[key]!;
+  for (const percent of PERCENTS) {
+    // In hundredths, since 0.95 is no double: ceil(0.95 · n) can be one too many.
+    const rank = Math.ceil((percent * total) / 100);
+    while (key >= 0 && seen < rank) {
+      key = histogram.next(key);
+      if (key >= 0) seen += histogram.counts[key]!;
+    }
+    values.push(key < 0 ? null : Math.min(Math.max(valueOfBucket(bucketOfKey(key)), min), max));
+  }
+  const [p50, p90, p95, p99] = values as [number, number, number, number];
+  return { p50, p90, p95, p99 };
 }

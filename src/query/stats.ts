@@ -1,71 +1,55 @@
 /**
  * Aggregates: the cells of a metric, filtered, grouped by labels, and merged exactly. Reads the tables of the fold under
- * their sequence locks (state/layout.ts), and never makes it wait.
+ * their sequence locks (cell-reading.ts), and never makes it wait.
  */
 
-import { MOMENT_LENGTH, mergeMoments, summarize } from '../fold/moments.js';
-import { CELL_COUNT, CELL_SINCE, CELL_ZEROS } from '../state/cells.js';
-import { readSlot, type Tables } from '../state/tables.js';
-import { addZeros, quantilesOf } from './quantiles.js';
+import { summarize } from '../fold/moments.js';
+import { WINDOW_NAMES, WINDOW_SECONDS, type WindowName } from '../model/windows.js';
+import { COUNT_SERIES_EXPIRED } from '../state/board.js';
+import { CELL_COUNT } from '../state/cells.js';
+import type { Tables } from '../state/tables.js';
+import { type CellGroup, catalogOf, type StatsScope } from './cell-catalog.js';
+import { CellReading, Sum } from './cell-reading.js';
+import { quantilesOf } from './quantiles.js';
 
-export interface StatsQuery {
-  readonly metric: string;
-  /** Labels to group by; none: one group; null: full detail. */
-  readonly by: readonly string[] | null;
-  /** All must hold; an absent label is the empty string. */
-  readonly where: readonly (readonly [label: string, value: string])[];
+export interface StatsQuery extends StatsScope {
+  /** Over all time where it is absent. */
+  readonly window?: WindowName;
   readonly limit: number;
 }
 
-interface CellView {
-  readonly metric: string;
-  readonly labels: ReadonlyMap<string, string>;
-  readonly moments: Float64Array;
-  readonly buckets: Map<number, number>;
-  readonly since: number;
+interface RenderedGroup {
+  readonly count: number;
 }
 
-interface Group {
-  readonly labels: Record<string, string>;
-  readonly moments: Float64Array;
-  readonly buckets: Map<number, number>;
-  since: number;
-}
+/** While it was read the fold moved a cell's content into another one; then it is read anew. */
+const MOVE_TRIES = 10;
 
-/** @param nowSeconds the end of the window, for the rate */
+/** @param nowSeconds the end of the window, and of the time that the rate is over */
 export function queryStats(tables: Tables, query: StatsQuery, nowSeconds: number): object {
-  const groups = new Map<string, Group>();
-  for (const cell of readCells(tables, query.metric)) {
-    if (query.where.some(([label, value]) => (cell.labels.get(label) ?? '') !== value)) continue;
-    const labels = labelsOf(cell, query.by);
-    const key = JSON.stringify(labels);
-    const group = groups.get(key);
-    if (group === undefined) {
-      groups.set(key, { labels, moments: cell.moments, buckets: cell.buckets, since: cell.since });
-      continue;
-    }
-    mergeMoments(group.moments, 0, cell.moments, 0);
-    for (const [bucket, count] of cell.buckets) {
-      group.buckets.set(bucket, (group.buckets.get(bucket) ?? 0) + count);
-    }
-    group.since = Math.min(group.since, cell.since);
+  // Arrivals never go back, so where the wall was set back they are ahead of it.
+  const now = Math.max(nowSeconds, tables.board.arrivedUs / 1e6);
+  const merging = new Merging(tables, query.window ?? null, now);
+  for (let tries = 1; ; tries++) {
+    const expired = tables.board.countOf(COUNT_SERIES_EXPIRED);
+    const groups = merging.groups(query);
+    const hasMoved = tables.board.countOf(COUNT_SERIES_EXPIRED) !== expired;
+    if (hasMoved && tries < MOVE_TRIES) continue;
+    const partial = merging.isPartial || hasMoved ? { partial: true } : {};
+    return { metric: query.metric, window: query.window ?? 'all', by: query.by ?? ['*'], groups, ...partial };
   }
-  const sorted = [...groups.values()].sort((a, b) => b.moments[0]! - a.moments[0]!);
-  return {
-    metric: query.metric,
-    window: 'all',
-    by: query.by ?? ['*'],
-    groups: sorted.slice(0, query.limit).map((group) => renderGroup(group, nowSeconds)),
-  };
 }
 
 export function queryMetrics(tables: Tables): object {
+  const { doubles, slotDoubles } = tables.cells.table;
   const metrics = new Map<string, { labels: Set<string>; count: number }>();
-  for (const cell of readCells(tables, null)) {
-    const entry = metrics.get(cell.metric) ?? { labels: new Set<string>(), count: 0 };
-    metrics.set(cell.metric, entry);
-    for (const label of cell.labels.keys()) entry.labels.add(label);
-    entry.count += cell.moments[0]!;
+  for (const { slot, metric, labels } of catalogOf(tables).cells()) {
+    const count = doubles[slot * slotDoubles + CELL_COUNT]!;
+    if (count === 0) continue;
+    const entry = metrics.get(metric) ?? { labels: new Set<string>(), count: 0 };
+    metrics.set(metric, entry);
+    for (const label of labels.keys()) entry.labels.add(label);
+    entry.count += count;
   }
   const sorted = [...metrics].sort(([a], [b]) => (a < b ? -1 : 1));
   return {
@@ -73,44 +57,62 @@ export function queryMetrics(tables: Tables): object {
   };
 }
 
-function* readCells(tables: Tables, metric: string | null): Generator<CellView> {
-  const { table } = tables.cells;
-  for (let slot = 1; slot < table.top; slot++) {
-    const cell = readSlot(table, slot, () => readCell(tables, slot, metric));
-    if (cell !== undefined && cell !== null) yield cell;
+/** Groups one after the other, in the same memory. */
+class Merging {
+  /** Whether something is left out, of whatever group. */
+  isPartial = false;
+  readonly #tables: Tables;
+  readonly #windowSeconds: number | null;
+  readonly #now: number;
+  readonly #reading: CellReading;
+  readonly #sum = new Sum();
+
+  /** @param window null: all time */
+  constructor(tables: Tables, window: WindowName | null, now: number) {
+    this.#tables = tables;
+    this.#now = now;
+    this.#reading = new CellReading(tables, window, now);
+    this.#windowSeconds = window === null ? null : WINDOW_SECONDS[WINDOW_NAMES.indexOf(window)]!;
   }
-}
 
-function readCell(tables: Tables, slot: number, metric: string | null): CellView | null {
-  const { cells, names, buckets } = tables;
-  const ref = cells.metric(slot);
-  const name = names.text(ref);
-  if (ref === 0 || (metric !== null && name !== metric)) return null;
-  const at = slot * cells.table.slotDoubles;
-  const { doubles } = cells.table;
-  if (doubles[at + CELL_COUNT] === 0) return null;
-  const labels = new Map<string, string>();
-  const refs = cells.labels(slot);
-  for (let i = 0; i < refs.length; i += 2) labels.set(names.text(refs[i]!), names.text(refs[i + 1]!));
-  const counts = new Map<number, number>();
-  buckets.collect(cells.blocks(slot), counts);
-  addZeros(counts, doubles[at + CELL_ZEROS]!);
-  const moments = doubles.slice(at + CELL_COUNT, at + CELL_COUNT + MOMENT_LENGTH);
-  return { metric: name, labels, moments, buckets: counts, since: doubles[at + CELL_SINCE]! };
-}
+  groups(query: StatsQuery): RenderedGroup[] {
+    this.isPartial = false;
+    let groups = catalogOf(this.#tables).groups(query);
+    if (this.#windowSeconds === null && groups.length > query.limit)
+      groups = this.#largest(groups, query.limit);
+    const rendered: RenderedGroup[] = [];
+    for (const group of groups) {
+      const one = this.#render(group);
+      if (one !== null) rendered.push(one);
+    }
+    return rendered.sort((a, b) => b.count - a.count).slice(0, query.limit);
+  }
 
-function labelsOf(cell: CellView, by: readonly string[] | null): Record<string, string> {
-  if (by === null) return Object.fromEntries(cell.labels);
-  return Object.fromEntries(by.map((label) => [label, cell.labels.get(label) ?? '']));
-}
+  /** Over all time a cell says how much it has counted, so of the others nothing more need be read. */
+  #largest(groups: readonly CellGroup[], limit: number): CellGroup[] {
+    const { doubles, slotDoubles } = this.#tables.cells.table;
+    const counted = groups.map((group) => ({
+      group,
+      count: group.slots.reduce((sum, slot) => sum + doubles[slot * slotDoubles + CELL_COUNT]!, 0),
+    }));
+    counted.sort((a, b) => b.count - a.count);
+    return counted.slice(0, limit).map(({ group }) => group);
+  }
 
-function renderGroup({ labels, moments, buckets, since }: Group, nowSeconds: number): object {
-  const summary = summarize(moments);
-  const seconds = nowSeconds - since;
-  return {
-    labels,
-    ...summary,
-    ...quantilesOf(buckets, summary.min ?? 0, summary.max ?? 0),
-    rate: seconds > 0 ? summary.count / seconds : null,
-  };
+  /** null: it has no samples. */
+  #render(group: CellGroup): RenderedGroup | null {
+    const sum = this.#sum;
+    this.#reading.sum(group, sum);
+    if (sum.isPartial) this.isPartial = true;
+    if (sum.moments[0] === 0) return null;
+    const summary = summarize(sum.moments);
+    const seconds = this.#windowSeconds ?? this.#now - sum.since;
+    return {
+      labels: group.labels,
+      ...summary,
+      ...quantilesOf(sum.histogram, summary.min ?? 0, summary.max ?? 0),
+      rate: seconds > 0 ? summary.count / seconds : null,
+      ...(sum.isPartial ? { partial: true } : {}),
+    } as RenderedGroup;
+  }
 }

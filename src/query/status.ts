@@ -4,6 +4,7 @@ import { ArchiveBoard } from '../archive/board.js';
 import { ARCHIVE_FORMAT } from '../archive/frame-header.js';
 import { RejectsBoard } from '../archive/rejects.js';
 import { PROTOCOL } from '../model/protocol.js';
+import { LEVELS, slotAt, WINDOW_SECONDS } from '../model/windows.js';
 import { CURSOR_ARCHIVED, CURSOR_PUBLISHED, positionOf, type RingMemory } from '../ring/layout.js';
 import { Ledger, type LedgerMemory } from '../ring/ledger.js';
 import { STAGE_FOLD, STAGE_INGEST, STAGE_NAMES, STAGE_RUNNING, Vitals } from '../ring/vitals.js';
@@ -78,6 +79,10 @@ export class StatusView {
     const counts = this.#tables.board.counts();
     const { damagedBytes } = this.#board.written();
     if (counts.series_overflowed > 0) reasons.push('series_overflow: raise stats.max_series');
+    if (this.#tables.reports.overflowed) reasons.push('report_overflow: raise stats.max_series');
+    // Of what was lost longer ago no window knows any more.
+    const dayAgo = slotAt(Date.now() / 1000 - WINDOW_SECONDS[LEVELS - 1]!);
+    if (this.#tables.windowBlocks.lost > dayAgo) reasons.push('windows_lost: raise stats.window_bytes');
     if (counts.tasks_untracked > 0) reasons.push('tasks_untracked: raise state.max_tasks');
     if (damagedBytes > 0)
       reasons.push(`archive_damaged: ${damagedBytes} bytes of the archive cannot be read`);

@@ -14,6 +14,7 @@ export const STATE_COUNTS = [
   'tasks_untracked',
   'series_overflowed',
   'series_expired',
+  'windows_lost',
 ] as const;
 
 export type StateCount = (typeof STATE_COUNTS)[number];
@@ -27,6 +28,9 @@ export const COUNT_WORKFLOWS_EVICTED = 5;
 export const COUNT_TASKS_EVICTED = 6;
 export const COUNT_TASKS_UNTRACKED = 7;
 export const COUNT_SERIES_OVERFLOWED = 8;
+export const COUNT_SERIES_EXPIRED = 9;
+/** Slots of time of a cell for which there was no room in the windows. */
+export const COUNT_WINDOWS_LOST = 10;
 
 const LINE = 0;
 const ARRIVED = 1;
@@ -56,6 +60,10 @@ export class Board {
 
   count(which: number): void {
     this.#doubles[COUNTS + which]! += 1;
+  }
+
+  countOf(which: number): number {
+    return this.#doubles[COUNTS + which]!;
   }
 
   counts(): Record<StateCount, number> {

@@ -2,26 +2,44 @@
  * Cells: the streaming aggregates, one for every metric and full label set, in shared memory.
  *
  *   0      4      8        12       16       20      24           32                                        136
- *   ┌──────┬──────┬────────┬────────┬────────┬───────┬────────────┬────────────────────────────────────────┬───
+ *   ┌──────┬──────┬────────┬────────┬────────┬───────┬────────────┬────────────────────────────────────────┐
  *   │ lock │ hash │ metric │ labels │ blocks │ flags │ (reserved) │ count first mean, m2, sum with errors, │
  *   │      │      │        │        │        │       │            │ min max zeros since touched (f64 each) │
- *   └──────┴──────┴────────┴────────┴────────┴───────┴────────────┴────────────────────────────────────────┴───
+ *   └──────┴──────┴────────┴────────┴────────┴───────┴────────────┴────────────────────────────────────────┘
+ *   136     140     144      148 152       156    160   164           168      184      200    216      280
+ *   ┌───────┬───────┬────────┬───┬─────────┬──────┬─────┬─────────────┬────────┬────────┬──────┬────────┐
+ *   │ older │ newer │ serial │   │ version │ open │ up  │ open blocks │ oldest │ newest │ lost │ count… │
+ *   │       │       │        │   │         │ slot │ to  │             │ 4 ×    │ 4 ×    │ 4 ×  │ zeros  │
+ *   └───────┴───────┴────────┴───┴─────────┴──────┴─────┴─────────────┴────────┴────────┴──────┴────────┘
  *
  * `metric` is an interned name; `labels` a block of [key, value] references, sorted by the bytes of the keys;
- * `blocks` the first block of the histogram. What the numbers mean, and how a value is added: fold/moments.ts.
+ * `blocks` the first block of the histogram. What the numbers mean, and how a value is added: fold/moments.ts. The second
+ * half are the windows (fold/windows.ts): the slot of time that is open, with sums and histogram, and for each width of
+ * slots the list of blocks of those that are over (window-blocks.ts).
+ *
+ * Two locks: `lock` is stepped about every change, so at every sample; `version` about changes of the windows' lists alone, some
+ * times a minute, so that a long read of them succeeds on a cell that is never at rest. `serial` is another number for
+ * each cell that a slot has held: what a reader knows of the labels holds while it is the same.
+ *
+ *   head  4 cells made · 5 overflow cells · 6 oldest · 7 newest
+ *
+ * The cells but those of overflow are linked by when they were last sampled, to a slot of the finest windows (5 s).
  */
 
 import { HASH_SEED, hashBytes, hashEnd, hashWord } from '../model/hash.js';
 import { CELL_BYTES, OVERFLOW_CELLS } from './layout.js';
 import type { Names } from './names.js';
 import { SlotIndex } from './slot-index.js';
-import { SlotTable } from './slot-table.js';
+import { HEAD_OWN, SlotTable } from './slot-table.js';
 
 const HASH = 1;
 const METRIC = 2;
 const LABELS = 3;
 const BLOCKS = 4;
 const FLAGS = 5;
+const OLDER = 34;
+const NEWER = 35;
+const SERIAL = 36;
 
 /** First of the ten doubles of fold/moments.ts. */
 export const CELL_COUNT = 4;
@@ -29,7 +47,23 @@ export const CELL_ZEROS = 14;
 export const CELL_SINCE = 15;
 export const CELL_TOUCHED = 16;
 
-export const FLAG_OVERFLOW = 1;
+/** Of the windows: words, one for each level in the last three, and doubles (the sums of fold/moments.ts, zeros). */
+export const WINDOW_VERSION = 38;
+export const WINDOW_OPEN = 39;
+export const WINDOW_UP_TO = 40;
+export const WINDOW_BLOCKS = 41;
+export const WINDOW_OLDEST = 42;
+export const WINDOW_NEWEST = 46;
+export const WINDOW_LOST = 50;
+export const WINDOW_COUNT = 27;
+export const WINDOW_ZEROS = 34;
+
+const FLAG_OVERFLOW = 1;
+
+const MADE = HEAD_OWN;
+const OVERFLOWS = HEAD_OWN + 1;
+const OLDEST = HEAD_OWN + 2;
+const NEWEST = HEAD_OWN + 3;
 
 export class Cells {
   readonly table: SlotTable;
@@ -68,7 +102,8 @@ export class Cells {
 
   /** @param overflow whether the cell may use the room that is kept for overflow cells */
   create(metric: number, labels: Int32Array, labelCount: number, overflow: boolean): number {
-    if (this.table.used >= this.#maxSeries + (overflow ? OVERFLOW_CELLS : 0)) return 0;
+    const overflows = this.table.words[OVERFLOWS]!;
+    if (overflow ? overflows >= OVERFLOW_CELLS : this.table.used - overflows >= this.#maxSeries) return 0;
     const block = overflow ? this.overflowBlock(labels) : this.#storeLabels(labels, labelCount);
     if (block === 0 && labelCount > 0) return 0;
     const slot = this.table.take();
@@ -80,11 +115,62 @@ export class Cells {
     this.table.words[at + METRIC] = metric;
     this.table.words[at + LABELS] = block;
     this.table.words[at + FLAGS] = overflow ? FLAG_OVERFLOW : 0;
+    this.table.words[MADE] = (this.table.words[MADE]! + 1) & 0x3fff_ffff;
+    this.table.words[at + SERIAL] = this.table.words[MADE]!;
+    if (overflow) this.table.words[OVERFLOWS]! += 1;
+    else this.#link(slot);
     this.table.unlock(slot);
     this.#names.retain(metric);
     for (let i = 0; i < labelCount * 2; i++) this.#names.retain(labels[i]!);
     this.#index.insert(hash, slot);
     return slot;
+  }
+
+  /** Forgets a cell that is no overflow cell, and has no blocks any more. */
+  remove(slot: number): void {
+    const words = this.table.words;
+    const at = slot * this.table.slotWords;
+    const metric = words[at + METRIC]!;
+    const block = words[at + LABELS]!;
+    const labels = this.labels(slot);
+    this.#unlink(slot);
+    this.#index.remove(words[at + HASH]!, slot);
+    this.table.give(slot);
+    for (const ref of labels) this.#names.release(ref, true);
+    this.#names.release(block, false);
+    this.#names.release(metric, true);
+  }
+
+  /** Makes it the one that was sampled last. */
+  touch(slot: number): void {
+    const words = this.table.words;
+    if (words[NEWEST] === slot || this.isOverflow(slot)) return;
+    this.#unlink(slot);
+    this.#link(slot);
+  }
+
+  /** The one without a sample for longest, to a slot of the finest windows; 0: none. */
+  get oldest(): number {
+    return this.table.words[OLDEST]!;
+  }
+
+  isOverflow(slot: number): boolean {
+    return (this.table.words[slot * this.table.slotWords + FLAGS]! & FLAG_OVERFLOW) !== 0;
+  }
+
+  /** 0: the slot holds no cell. */
+  serial(slot: number): number {
+    return this.table.words[slot * this.table.slotWords + SERIAL]!;
+  }
+
+  hash(slot: number): number {
+    return this.table.words[slot * this.table.slotWords + HASH]!;
+  }
+
+  /** For readers: the version of the windows' lists, or −1 while they change. */
+  windowsVersion(slot: number): number {
+    const version = Atomics.load(this.table.words, slot * this.table.slotWords + WINDOW_VERSION);
+    return (version & 1) === 0 ? version : -1;
   }
 
   /**
@@ -128,6 +214,28 @@ export class Cells {
     if (this.table.top === 1) return;
     this.table.clear();
     this.#index.clear();
+  }
+
+  #link(slot: number): void {
+    const words = this.table.words;
+    const size = this.table.slotWords;
+    const newest = words[NEWEST]!;
+    words[slot * size + OLDER] = newest;
+    words[slot * size + NEWER] = 0;
+    if (newest !== 0) words[newest * size + NEWER] = slot;
+    else words[OLDEST] = slot;
+    words[NEWEST] = slot;
+  }
+
+  #unlink(slot: number): void {
+    const words = this.table.words;
+    const size = this.table.slotWords;
+    const older = words[slot * size + OLDER]!;
+    const newer = words[slot * size + NEWER]!;
+    if (older !== 0) words[older * size + NEWER] = newer;
+    else words[OLDEST] = newer;
+    if (newer !== 0) words[newer * size + OLDER] = older;
+    else words[NEWEST] = older;
   }
 
   #storeLabels(labels: Int32Array, labelCount: number): number {

@@ -6,23 +6,29 @@
  * Zero and |x| < 2^-64 share the zero bucket, above 2^64 the last one counts; negative values are mirrored.
  * Counters lie in blocks of one octave, linked from the cell in the order of their first use:
  *
- *   block: ┌──────┬────────┬──────────────────────────┐
- *          │ next │ octave │ 32 counters (f64)        │   octave: -64…63, +256 for negative values
- *          └──────┴────────┴──────────────────────────┘   counters are doubles: exact to 2^53, a u32 is full in half an hour
+ *   block: ┌──────┬──────┬────────┬──────────────────────────┐
+ *          │ mask │ next │ octave │ 32 counters (f64)        │   octave: -64…63, +256 for negative values
+ *          └──────┴──────┴────────┴──────────────────────────┘   counters are doubles: exact to 2^53, a u32 is full in half an hour
+ *
+ * `mask` has a bit for each counter that is not 0, so that a reader looks at those alone: most cells have few values.
  */
 
+import type { DenseHistogram } from './dense-histogram.js';
 import { BUCKETS_BYTES } from './layout.js';
 import { SlotTable } from './slot-table.js';
 
 export const BUCKETS_PER_OCTAVE = 32;
-const OCTAVE_MIN = -64;
-const OCTAVE_MAX = 63;
+export const OCTAVE_MIN = -64;
+export const OCTAVE_MAX = 63;
 export const NEGATIVE = 256;
 export const ZERO_BUCKET = 0x7fff_ffff;
 
+const MASK = 1;
 const NEXT = 2;
 const OCTAVE = 3;
 const COUNTERS = 2; // in doubles
+/** As many as there are octaves, of either sign. */
+const LIST_STEPS_MAX = 2 * (OCTAVE_MAX - OCTAVE_MIN + 1);
 
 /** Bounds of the buckets of [1, 2]: 2^(i/32). */
 const BOUNDS = boundsOfOctave();
@@ -78,6 +84,30 @@ export function bucketOf(value: number): number {
   return ((octave + negative) << 5) | index;
 }
 
+const POSITIVE_BUCKETS = (OCTAVE_MAX - OCTAVE_MIN + 1) * BUCKETS_PER_OCTAVE;
+export const ZERO_KEY = POSITIVE_BUCKETS;
+/** So that an octave begins with a multiple of 32: it is one word of a mask. */
+const FIRST_POSITIVE_KEY = ZERO_KEY + BUCKETS_PER_OCTAVE;
+export const KEYS = FIRST_POSITIVE_KEY + POSITIVE_BUCKETS;
+
+/**
+ * The place of a bucket in the order of the values:
+ *
+ *   0 …… 4095 │ 4096 │ (none) │ 4128 …… 8223
+ *   negative  │ zero │        │ positive
+ */
+export function keyOfBucket(bucket: number): number {
+  if (bucket === ZERO_BUCKET) return ZERO_KEY;
+  if (bucket >> 5 > OCTAVE_MAX) return ZERO_KEY - 1 - (bucket - ((OCTAVE_MIN + NEGATIVE) << 5));
+  return FIRST_POSITIVE_KEY + (bucket - (OCTAVE_MIN << 5));
+}
+
+export function bucketOfKey(key: number): number {
+  if (key < ZERO_KEY) return ZERO_KEY - 1 - key + ((OCTAVE_MIN + NEGATIVE) << 5);
+  if (key < FIRST_POSITIVE_KEY) return ZERO_BUCKET;
+  return key - FIRST_POSITIVE_KEY + (OCTAVE_MIN << 5);
+}
+
 /** The geometric middle of a bucket. */
 export function valueOfBucket(bucket: number): number {
   if (bucket === ZERO_BUCKET) return 0;
@@ -100,6 +130,10 @@ export class Buckets {
     return this.#table.used;
   }
 
+  get free(): number {
+    return this.#table.free;
+  }
+
   /**
    * Counts a value in the list that begins at `first`.
    * @returns the list's first block (a new one where `first` was 0), or -1 if a block is needed and none is left
@@ -112,6 +146,7 @@ export class Buckets {
     while (block !== 0) {
       const at = block * table.slotWords;
       if (table.words[at + OCTAVE] === octave) {
+        table.words[at + MASK]! |= 1 << (bucket & 31);
         table.doubles[block * table.slotDoubles + COUNTERS + (bucket & 31)]! += 1;
         return first;
       }
@@ -121,28 +156,51 @@ export class Buckets {
     const added = table.take();
     if (added === 0) return -1;
     const at = added * table.slotWords;
+    table.words[at + MASK] = 1 << (bucket & 31);
     table.words[at + OCTAVE] = octave;
-    table.words[at + NEXT] = 0;
     table.doubles[added * table.slotDoubles + COUNTERS + (bucket & 31)] = 1;
     if (last === 0) return added;
     table.words[last * table.slotWords + NEXT] = added;
     return first;
   }
 
-  /** For readers: adds the list's counters to `into` (bucket → count). Bounded, whatever the links say meanwhile. */
-  collect(first: number, into: Map<number, number>): void {
-    const table = this.#table;
+  /** Adds the list's counters. For readers, too: bounded, whatever the links say meanwhile. */
+  collect(first: number, into: DenseHistogram): void {
+    const { words, doubles, slotWords, slotDoubles, top } = this.#table;
     let block = first;
-    for (let steps = 0; block > 0 && block < table.top && steps < 512; steps++) {
-      const at = block * table.slotWords;
-      const base = table.words[at + OCTAVE]! << 5;
-      const counters = block * table.slotDoubles + COUNTERS;
-      for (let i = 0; i < BUCKETS_PER_OCTAVE; i++) {
-        const count = table.doubles[counters + i]!;
-        if (count > 0) into.set(base | i, (into.get(base | i) ?? 0) + count);
-      }
-      block = table.words[at + NEXT]!;
+    for (let steps = 0; block > 0 && block < top && steps < LIST_STEPS_MAX; steps++) {
+      const at = block * slotWords;
+      const octave = words[at + OCTAVE]!;
+      into.addOctave(octave, words[at + MASK]!, doubles, block * slotDoubles + COUNTERS);
+      block = words[at + NEXT]!;
     }
+  }
+
+  /** Moves the counters of one list into another, which needs no new block. @returns the first block of the other */
+  move(from: number, into: number): number {
+    const { words, doubles, slotWords, slotDoubles } = this.#table;
+    let first = into;
+    let block = from;
+    while (block !== 0) {
+      const at = block * slotWords;
+      const next = words[at + NEXT]!;
+      let other = into;
+      while (other !== 0 && words[other * slotWords + OCTAVE] !== words[at + OCTAVE]) {
+        other = words[other * slotWords + NEXT]!;
+      }
+      if (other === 0) {
+        words[at + NEXT] = first;
+        first = block;
+      } else {
+        words[other * slotWords + MASK]! |= words[at + MASK]!;
+        for (let i = 0; i < BUCKETS_PER_OCTAVE; i++) {
+          doubles[other * slotDoubles + COUNTERS + i]! += doubles[block * slotDoubles + COUNTERS + i]!;
+        }
+        this.#table.give(block);
+      }
+      block = next;
+    }
+    return first;
   }
 
   release(first: number): void {

@@ -20,6 +20,8 @@ export interface StateLimits {
   readonly maxTasksPerWorkflow: number;
   readonly maxTasks: number;
   readonly maxSeries: number;
+  readonly seriesIdleMs: number;
+  readonly windowBytes: number;
   readonly namesBytes: number;
   readonly maxClients: number;
 }
@@ -37,18 +39,25 @@ export interface TablesMemory {
   readonly cellsIndex: SharedArrayBuffer;
   readonly buckets: SharedArrayBuffer;
   readonly clients: SharedArrayBuffer;
+  readonly windowBuckets: SharedArrayBuffer;
+  readonly windowBlocks: SharedArrayBuffer;
+  readonly reports: SharedArrayBuffer;
+  readonly reportsIndex: SharedArrayBuffer;
 }
 
 /** Cells beyond `max_series`, for the overflow of each metric. */
 export const OVERFLOW_CELLS = 1024;
 export const WORKFLOW_BYTES = 208;
 export const TASK_BYTES = 112;
-export const CELL_BYTES = 152;
+export const CELL_BYTES = 280;
 /** A block of 32 counters, one octave of a histogram. */
 export const BUCKETS_BYTES = 272;
 export const CLIENT_BYTES = 304;
 /** Typical cells spread over fewer octaves; one that needs more than are left counts on in its overflow. */
 const OCTAVES_PER_CELL = 32;
+/** The part of the windows' memory for the histograms of slots of time that are open: 4 to 6 octaves a cell at the defaults. */
+const OPEN_WINDOWS_PART = 1 / 8;
+export const REPORT_BYTES = 128;
 const NAME_BYTES_TYPICAL = 48;
 /** Room for the words that every state needs, and for some names beside them. */
 const NAMES_BYTES_MIN = 80 * 1024;
@@ -65,6 +74,11 @@ export function bucketBlocks(limits: StateLimits): number {
   return cellSlots(limits) * OCTAVES_PER_CELL;
 }
 
+/** Pairs of project and agent, and projects, with a row of their own in the reports; and the row of all others. */
+export function reportRows(limits: StateLimits): number {
+  return limits.maxSeries + 1;
+}
+
 function memoryOf(bytes: number): SharedArrayBuffer {
   return new SharedArrayBuffer(Math.ceil(bytes / 8) * 8);
 }
@@ -75,6 +89,7 @@ function indexMemory(entries: number): SharedArrayBuffer {
 
 export function allocateTables(limits: StateLimits): TablesMemory {
   const namesBytes = Math.max(limits.namesBytes, NAMES_BYTES_MIN);
+  const openWindowsBytes = Math.floor(limits.windowBytes * OPEN_WINDOWS_PART);
   return {
     limits,
     board: memoryOf(4096),
@@ -88,5 +103,9 @@ export function allocateTables(limits: StateLimits): TablesMemory {
     cellsIndex: indexMemory(cellSlots(limits)),
     buckets: memoryOf(bucketBlocks(limits) * BUCKETS_BYTES),
     clients: memoryOf((limits.maxClients + 1) * CLIENT_BYTES),
+    windowBuckets: memoryOf(openWindowsBytes),
+    windowBlocks: memoryOf(limits.windowBytes - openWindowsBytes),
+    reports: memoryOf((reportRows(limits) + 1) * REPORT_BYTES),
+    reportsIndex: indexMemory(reportRows(limits)),
   };
 }

@@ -37,6 +37,11 @@ export class SlotTable {
     return this.words[USED]!;
   }
 
+  /** Slots that `take` can still give. */
+  get free(): number {
+    return this.#slots - 1 - this.words[USED]!;
+  }
+
   /** Slots below this have been used at some time. */
   get top(): number {
     return this.words[TOP]!;

@@ -6,7 +6,9 @@ import { Clients } from './clients.js';
 import { Buckets } from './histogram.js';
 import { BUCKETS_BYTES, type TablesMemory } from './layout.js';
 import { Names } from './names.js';
+import { Reports } from './reports.js';
 import { Tasks } from './tasks.js';
+import { WindowBlocks } from './window-blocks.js';
 import { Workflows } from './workflows.js';
 
 const READ_TRIES = 1000;
@@ -20,6 +22,10 @@ export class Tables {
   readonly cells: Cells;
   readonly buckets: Buckets;
   readonly clients: Clients;
+  /** Histograms of the windows' open slots. */
+  readonly windowBuckets: Buckets;
+  readonly windowBlocks: WindowBlocks;
+  readonly reports: Reports;
 
   constructor(memory: TablesMemory) {
     this.memory = memory;
@@ -30,13 +36,17 @@ export class Tables {
     this.cells = new Cells(memory.cells, memory.cellsIndex, this.names, memory.limits.maxSeries);
     this.buckets = new Buckets(memory.buckets);
     this.clients = new Clients(memory.clients);
+    this.windowBuckets = new Buckets(memory.windowBuckets);
+    this.windowBlocks = new WindowBlocks(memory.windowBlocks);
+    this.reports = new Reports(memory.reports, memory.reportsIndex, this.names);
   }
 
   /** Bytes of the slots and names that have been touched; what lies above them is untouched, and costs no memory. */
   usedBytes(): number {
-    const slots = [this.workflows.table, this.tasks.table, this.cells.table];
+    const slots = [this.workflows.table, this.tasks.table, this.cells.table, this.reports.table];
     const bytes = slots.reduce((sum, table) => sum + table.top * table.slotWords * 4, 0);
-    return bytes + this.names.heapBytes + this.buckets.used * BUCKETS_BYTES + this.clients.usedBytes;
+    const blocks = (this.buckets.used + this.windowBuckets.used) * BUCKETS_BYTES;
+    return bytes + blocks + this.windowBlocks.usedBytes + this.names.heapBytes + this.clients.usedBytes;
   }
 
   clear(): void {
@@ -45,6 +55,9 @@ export class Tables {
     this.tasks.clear();
     this.cells.clear();
     this.buckets.clear();
+    this.windowBuckets.clear();
+    this.windowBlocks.clear();
+    this.reports.clear();
     this.names.clear();
     this.clients.clear();
   }

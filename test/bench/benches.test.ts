@@ -20,6 +20,13 @@ describe.each([
   ['decode', 4, []],
   ['fold', 4, []],
   ['lz4', 1, []],
+  ['queries', 9, []],
+  ['load', 1, []],
+  ['spike', 1, []],
+  ['endurance', 2, []],
+  ['memory', 2, []],
+  ['io', 1, []],
+  ['storm', 1, []],
   ['pipeline', 1, ['--seconds', '1', '--connections', '16']],
 ] as const)('the %s bench', (name, comparisonCount, args) => {
   test('finds every result right, and measures each variant beside a baseline', async () => {

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { STATUS_RUNNING } from '../../src/model/status.js';
 import { OVERFLOW_CELLS } from '../../src/state/layout.js';
+import { REPORT_AGENT, REPORT_PROJECT } from '../../src/state/reports.js';
 import { TASK_AGENT, TASK_ID, TASK_KIND } from '../../src/state/tasks.js';
 import {
   FLAG_OVER,
@@ -318,6 +319,10 @@ function expectConsistent(folded: Folded, words: readonly number[]): void {
     owned.add(cells.metric(slot));
     owned.add(c.words[slot * c.slotWords + 3]!);
     for (const ref of cells.labels(slot)) owned.add(ref);
+  }
+  const r = folded.tables.reports.table;
+  for (let row = 1; row < r.top; row++) {
+    for (const field of [REPORT_PROJECT, REPORT_AGENT]) owned.add(r.words[row * r.slotWords + field]!);
   }
   owned.delete(0);
   expect(names.blocks).toBe(owned.size);

@@ -1,7 +1,7 @@
 /** Tables that lines were folded into, and what the outside would see of them. */
 
 import { Replay } from '../../src/fold/replay.js';
-import { queryStats } from '../../src/query/stats.js';
+import { queryStats, type StatsQuery } from '../../src/query/stats.js';
 import type { Texts } from '../../src/query/texts.js';
 import { queryWorkflow } from '../../src/query/workflow.js';
 import { allocateTables, type StateLimits, type TablesMemory } from '../../src/state/layout.js';
@@ -15,6 +15,8 @@ export const LIMITS: StateLimits = {
   maxTasksPerWorkflow: 100,
   maxTasks: 1000,
   maxSeries: 200,
+  seriesIdleMs: 30 * 86_400_000,
+  windowBytes: 1024 * 1024,
   namesBytes: 256 * 1024,
   maxClients: 100,
 };
@@ -32,6 +34,20 @@ export interface GroupView {
   readonly variance: number | null;
   readonly min: number | null;
   readonly max: number | null;
+  readonly p50: number | null;
+  readonly p90: number | null;
+  readonly p95: number | null;
+  readonly p99: number | null;
+  readonly rate: number | null;
+  readonly partial?: boolean;
+}
+
+export interface StatsView {
+  readonly metric: string;
+  readonly window: string;
+  readonly by: readonly string[];
+  readonly groups: readonly GroupView[];
+  readonly partial?: boolean;
 }
 
 export interface TaskView {
@@ -71,8 +87,9 @@ export class Folded {
   readonly #replay: Replay;
   #arrivedUs = ARRIVED * 1e6;
 
-  constructor(limits: Partial<StateLimits> = {}) {
-    this.memory = allocateTables({ ...LIMITS, ...limits });
+  /** @param memory of tables that were cleared; by default it is new */
+  constructor(limits: Partial<StateLimits> = {}, memory = allocateTables({ ...LIMITS, ...limits })) {
+    this.memory = memory;
     this.tables = new Tables(this.memory);
     this.#replay = new Replay(this.tables, 0);
   }
@@ -100,9 +117,14 @@ export class Folded {
     return Object.fromEntries(counts.filter(([, count]) => count > 0));
   }
 
-  stats(metric: string, by: readonly string[] | null = null): GroupView[] {
-    const query = { metric, by, where: [], limit: 100_000 };
-    return (queryStats(this.tables, query, ARRIVED) as { groups: GroupView[] }).groups;
+  stats(metric: string, by: readonly string[] | null = null): readonly GroupView[] {
+    return this.query({ metric, by }).groups;
+  }
+
+  /** @param now seconds; by default the arrival of the last line */
+  query(query: Partial<StatsQuery> & { readonly metric: string }, now = 0): StatsView {
+    const defaults = { by: null, where: [], limit: 100_000 };
+    return queryStats(this.tables, { ...defaults, ...query }, now) as StatsView;
   }
 
   /** How many samples a metric has, in all. */
@@ -149,7 +171,7 @@ export class Folded {
 
 /** In words of an index of slots: tells readers that entries moved, and goes on where tables are cleared. */
 const INDEX_VERSION = 2;
-const SLOT_INDEXES = ['workflowsIndex', 'tasksIndex', 'cellsIndex'];
+const SLOT_INDEXES = ['workflowsIndex', 'tasksIndex', 'cellsIndex', 'reportsIndex'];
 
 /** Where two states differ, word by word, with the locks of the slots and without the versions of their indexes. */
 export function differences(a: TablesMemory, b: TablesMemory): Record<string, string> {

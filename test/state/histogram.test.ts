@@ -2,13 +2,18 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { DenseHistogram } from '../../src/state/dense-histogram.js';
 import {
   BUCKETS_PER_OCTAVE,
   Buckets,
   bucketOf,
+  bucketOfKey,
+  KEYS,
+  keyOfBucket,
   NEGATIVE,
   valueOfBucket,
   ZERO_BUCKET,
+  ZERO_KEY,
 } from '../../src/state/histogram.js';
 import { BUCKETS_BYTES } from '../../src/state/layout.js';
 
@@ -100,6 +105,80 @@ describe('the bucket of a value', () => {
   });
 });
 
+describe('the key of a bucket', () => {
+  const signed = fc.tuple(inRange, fc.constantFrom(-1, 0, 1)).map(([x, sign]) => x * sign);
+
+  test('goes up as values do, negative ones, zero and positive ones', () => {
+    fc.assert(
+      fc.property(signed, signed, (a, b) => {
+        const [low, high] = a <= b ? [a, b] : [b, a];
+        expect(keyOfBucket(bucketOf(low))).toBeLessThanOrEqual(keyOfBucket(bucketOf(high)));
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  test('tells the bucket again, for every one there is', () => {
+    const keys = Array.from({ length: KEYS }, (_, key) => key).filter(
+      (key) => key <= ZERO_KEY || key >= FIRST,
+    );
+    const buckets = keys.map(bucketOfKey);
+    expect(new Set(buckets).size).toBe(2 * 128 * BUCKETS_PER_OCTAVE + 1);
+    expect(buckets.map(keyOfBucket)).toEqual(keys);
+    expect(bucketOfKey(ZERO_KEY)).toBe(ZERO_BUCKET);
+    const ends = [-LARGEST, -SMALLEST, SMALLEST, LARGEST].map((x) => keyOfBucket(bucketOf(x)));
+    expect(ends).toEqual([0, ZERO_KEY - 1, FIRST, KEYS - 1]);
+  });
+});
+
+/** Of the positive values. */
+const FIRST = ZERO_KEY + BUCKETS_PER_OCTAVE;
+const sorted = (map: Map<number, number>) => [...map].sort(([i], [j]) => i - j);
+
+function entriesOf(histogram: DenseHistogram): [number, number][] {
+  const entries: [number, number][] = [];
+  for (let key = histogram.next(-1); key >= 0; key = histogram.next(key)) {
+    entries.push([key, histogram.counts[key]!]);
+  }
+  return entries;
+}
+
+describe('a dense histogram', () => {
+  const additions = fc.array(
+    fc.tuple(
+      fc.oneof(fc.integer({ min: 0, max: KEYS - 1 }), fc.constantFrom(0, 31, 32, 63, ZERO_KEY, KEYS - 1)),
+      fc.integer({ min: 1, max: 1000 }),
+    ),
+    { maxLength: 60 },
+  );
+
+  test('counts like a map, gives its keys in order, and is empty again after it is cleared', () => {
+    const histogram = new DenseHistogram();
+    const other = new DenseHistogram();
+    fc.assert(
+      fc.property(additions, additions, (left, right) => {
+        const naive = new Map<number, number>();
+        for (const [key, count] of [...left, ...right]) naive.set(key, (naive.get(key) ?? 0) + count);
+        for (const [key, count] of left) histogram.add(key, count);
+        for (const [key, count] of right) other.add(key, count);
+        histogram.addAll(other);
+        expect(entriesOf(histogram)).toEqual(sorted(naive));
+        expect(histogram.total()).toBe([...naive.values()].reduce((sum, count) => sum + count, 0));
+        histogram.clear();
+        other.clear();
+        expect([histogram.next(-1), histogram.total()]).toEqual([-1, 0]);
+        expect(histogram.counts.every((count) => count === 0)).toBe(true);
+      }),
+    );
+  });
+
+  test('leaves out keys that there are not, which a torn read may bring', () => {
+    const histogram = new DenseHistogram();
+    for (const key of [-1, KEYS, KEYS + 31, 2 ** 31]) histogram.add(key, 1);
+    expect(entriesOf(histogram)).toEqual([]);
+  });
+});
+
 describe('the blocks of counters', () => {
   const blocks = (count: number) => new Buckets(new SharedArrayBuffer((count + 1) * BUCKETS_BYTES));
   const value = fc.oneof(
@@ -116,17 +195,21 @@ describe('the blocks of counters', () => {
         const a = counted(left, 0);
         const b = counted(right, 0);
         const whole = counted(right, counted(left, 0));
-        const merged = new Map<number, number>();
-        buckets.collect(a, merged);
-        buckets.collect(b, merged);
-        const ofWhole = new Map<number, number>();
-        buckets.collect(whole, ofWhole);
+        const collected = (...lists: readonly number[]) => {
+          const histogram = new DenseHistogram();
+          for (const list of lists) buckets.collect(list, histogram);
+          return entriesOf(histogram);
+        };
         const naive = new Map<number, number>();
-        for (const x of [...left, ...right]) naive.set(bucketOf(x), (naive.get(bucketOf(x)) ?? 0) + 1);
-        const sorted = (map: Map<number, number>) => [...map].sort(([i], [j]) => i - j);
-        expect(sorted(merged)).toEqual(sorted(naive));
-        expect(sorted(ofWhole)).toEqual(sorted(naive));
-        for (const list of [a, b, whole]) buckets.release(list);
+        for (const x of [...left, ...right].filter((x) => bucketOf(x) !== ZERO_BUCKET)) {
+          const key = keyOfBucket(bucketOf(x));
+          naive.set(key, (naive.get(key) ?? 0) + 1);
+        }
+        expect(collected(a, b)).toEqual(sorted(naive));
+        expect(collected(whole)).toEqual(sorted(naive));
+        const moved = buckets.move(a, b);
+        expect(collected(moved)).toEqual(sorted(naive));
+        for (const list of [moved, whole]) buckets.release(list);
         expect(buckets.used).toBe(0);
       }),
       { numRuns: 60 },
@@ -139,13 +222,13 @@ describe('the blocks of counters', () => {
     expect(buckets.count(first, bucketOf(100))).toBe(-1);
     expect(buckets.count(0, bucketOf(100))).toBe(-1);
     expect(buckets.count(first, bucketOf(1.5))).toBe(first);
-    const counts = new Map<number, number>();
+    const counts = new DenseHistogram();
     buckets.collect(first, counts);
-    expect([...counts.values()].sort()).toEqual([1, 2]);
+    expect(entriesOf(counts).map(([, count]) => count)).toEqual([2, 1]);
     buckets.release(first);
     const again = buckets.count(0, bucketOf(7));
     counts.clear();
     buckets.collect(again, counts);
-    expect([...counts]).toEqual([[bucketOf(7), 1]]);
+    expect(entriesOf(counts)).toEqual([[keyOfBucket(bucketOf(7)), 1]]);
   });
 });

@@ -1,0 +1,109 @@
+/** What the report counts, into its rows (state/reports.ts), as it happens. */
+
+import { STATUS_COMPLETED } from '../model/status.js';
+import {
+  REPORT_BUSY_SECONDS,
+  REPORT_COMPLETED,
+  REPORT_COVERED_SECONDS,
+  REPORT_EXECUTIONS,
+  REPORT_GROUPS,
+  REPORT_PARALLEL,
+  REPORT_SECONDS,
+  REPORT_SPEEDUPS,
+  REPORT_TOKENS,
+  REST_ROW,
+} from '../state/reports.js';
+import type { Tables } from '../state/tables.js';
+import { addCarrying } from './moments.js';
+import { groupSpeedup } from './report.js';
+
+/** A power of two: pairs of project and agent of a busy host. */
+const RECENT_ROWS = 1024;
+
+export class ReportTotals {
+  readonly #tables: Tables;
+  /** Rows met lately: project, agent, row. A row is never given back, so what stands here stays right. */
+  readonly #recent = new Int32Array(3 * RECENT_ROWS);
+
+  constructor(tables: Tables) {
+    this.#tables = tables;
+    tables.reports.prepare();
+  }
+
+  /**
+   * An execution has ended.
+   * @param project interned, 0: none
+   * @param agent interned, 0: the names had no room for it
+   * @param seconds and `tokens`: NaN where unknown
+   */
+  taskEnded(
+    project: number,
+    agent: number,
+    status: number,
+    parallel: boolean,
+    seconds: number,
+    tokens: number,
+  ): void {
+    const { table } = this.#tables.reports;
+    const row = agent === 0 ? REST_ROW : this.#row(project, agent);
+    const at = row * table.slotDoubles;
+    const { doubles } = table;
+    table.lock(row);
+    doubles[at + REPORT_EXECUTIONS]! += 1;
+    if (parallel) doubles[at + REPORT_PARALLEL]! += 1;
+    if (status === STATUS_COMPLETED) doubles[at + REPORT_COMPLETED]! += 1;
+    if (seconds > 0) addCarrying(doubles, at + REPORT_SECONDS, seconds);
+    if (tokens > 0) addCarrying(doubles, at + REPORT_TOKENS, tokens);
+    table.unlock(row);
+  }
+
+  /**
+   * The start of an execution came after its end: what the end had left open.
+   * @param nowParallel it counted as sequential, and is not
+   * @param seconds NaN where they were known before
+   */
+  taskCompleted(project: number, agent: number, nowParallel: boolean, seconds: number): void {
+    const { table } = this.#tables.reports;
+    const row = this.#row(project, agent);
+    const at = row * table.slotDoubles;
+    table.lock(row);
+    if (nowParallel) table.doubles[at + REPORT_PARALLEL]! += 1;
+    if (seconds > 0) addCarrying(table.doubles, at + REPORT_SECONDS, seconds);
+    table.unlock(row);
+  }
+
+  /** So many tasks ran in parallel, and took so long together. @returns their speed-up */
+  groupEnded(project: number, members: number, seconds: number): number {
+    const speedup = groupSpeedup(members, seconds);
+    const { table } = this.#tables.reports;
+    const row = this.#row(project, 0);
+    const at = row * table.slotDoubles;
+    table.lock(row);
+    table.doubles[at + REPORT_GROUPS]! += 1;
+    addCarrying(table.doubles, at + REPORT_SPEEDUPS, speedup);
+    table.unlock(row);
+    return speedup;
+  }
+
+  /** @param busySeconds sum of the durations of its tasks @param coveredSeconds how long any of them ran */
+  workflowEnded(project: number, busySeconds: number, coveredSeconds: number): void {
+    const { table } = this.#tables.reports;
+    const row = this.#row(project, 0);
+    const at = row * table.slotDoubles;
+    table.lock(row);
+    addCarrying(table.doubles, at + REPORT_BUSY_SECONDS, busySeconds);
+    addCarrying(table.doubles, at + REPORT_COVERED_SECONDS, coveredSeconds);
+    table.unlock(row);
+  }
+
+  #row(project: number, agent: number): number {
+    const recent = this.#recent;
+    const at = ((project * 31 + agent) & (RECENT_ROWS - 1)) * 3;
+    if (recent[at] === project && recent[at + 1] === agent && recent[at + 2] !== 0) return recent[at + 2]!;
+    const row = this.#tables.reports.row(project, agent);
+    recent[at] = project;
+    recent[at + 1] = agent;
+    recent[at + 2] = row;
+    return row;
+  }
+}

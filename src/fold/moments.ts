@@ -44,7 +44,7 @@ export function addValue(m: Float64Array, at: number, x: number): void {
 }
 
 /** Adds to the pair (sum, error of the sum) at `at`. */
-function addCarrying(m: Float64Array, at: number, x: number): void {
+export function addCarrying(m: Float64Array, at: number, x: number): void {
   const sum = m[at]!;
   const next = sum + x;
   m[at + 1]! += Math.abs(sum) >= Math.abs(x) ? sum - next + x : x - next + sum;

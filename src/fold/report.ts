@@ -1,13 +1,20 @@
-/** The performance report of the contract (section 4), over the tasks of one workflow. */
+/** The performance report of the contract (section 4), out of the numbers that the fold keeps of a workflow. */
 
-export interface ReportTask {
-  readonly agent: string;
-  readonly status: string;
-  readonly parallel: boolean | null;
-  readonly started_at: number | null;
-  readonly ended_at: number | null;
-  readonly duration: number | null;
-  readonly tokens: number | null;
+/** An execution is a task that has ended: once for each time that it did. */
+export interface ReportNumbers {
+  readonly executions: number;
+  readonly parallel: number;
+  readonly completed: number;
+  /** Sum of their durations. */
+  readonly seconds: number;
+  readonly tokens: number;
+  /** Groups that have a duration, and the sum of their speed-ups. */
+  readonly groups: number;
+  readonly speedups: number;
+  /** Task durations, and the union of the tasks' intervals, over the same executions. */
+  readonly busySeconds: number;
+  readonly coveredSeconds: number;
+  readonly secondsByAgent: ReadonlyMap<string, number>;
 }
 
 export interface Report {
@@ -37,34 +44,50 @@ const PARALLELIZATION_MIN = 0.3;
 const SUCCESS_PERCENT_MIN = 90;
 const SPEEDUP_MIN = 1.5;
 
-/** An execution is a task that has ended; without any everything is 0, and the speed-ups are 1. */
-export function workflowReport(tasks: readonly ReportTask[]): Report {
-  const ended = tasks.filter((task) => task.status !== 'running');
-  const total = ended.length;
-  const parallel = ended.filter((task) => task.parallel === true).length;
-  const completed = ended.filter((task) => task.status === 'completed').length;
-  const utilization = new Map<string, number>();
-  for (const { agent, duration } of ended)
-    utilization.set(agent, (utilization.get(agent) ?? 0) + (duration ?? 0));
-  const ratio = total === 0 ? 0 : parallel / total;
-  const success = total === 0 ? 0 : completed / total;
-  const averageSpeedup = 1;
-  const bottlenecks = total === 0 ? [] : bottlenecksOf(ratio, 100 * success, averageSpeedup, parallel);
+/** A group with a duration below this is taken to have had one of this. */
+const GROUP_SECONDS_MIN = 0.1;
+/** A speed-up that the score does not ask more of. */
+const SPEEDUP_FULL = 4;
+
+/** Without executions everything is 0, and the speed-ups are 1. */
+export function reportOf(numbers: ReportNumbers): Report {
+  const { executions, parallel, completed, groups, speedups, busySeconds, coveredSeconds } = numbers;
+  const ratio = executions === 0 ? 0 : parallel / executions;
+  const success = executions === 0 ? 0 : completed / executions;
+  const averageSpeedup = groups === 0 ? 1 : speedups / groups;
+  const bottlenecks = executions === 0 ? [] : bottlenecksOf(ratio, 100 * success, averageSpeedup, parallel);
   return {
-    total_executions: total,
+    total_executions: executions,
     parallel_executions: parallel,
-    sequential_executions: total - parallel,
-    total_duration: sum(ended.map((task) => task.duration ?? 0)),
+    sequential_executions: executions - parallel,
+    total_duration: numbers.seconds,
     average_speedup: averageSpeedup,
     parallelization_ratio: ratio,
     success_rate: 100 * success,
-    agent_utilization: Object.fromEntries(utilization),
-    token_usage: sum(ended.map((task) => task.tokens ?? 0)),
-    efficiency_score: 30 * ratio + 40 * success,
-    measured_speedup: measuredSpeedup(ended),
+    agent_utilization: Object.fromEntries(numbers.secondsByAgent),
+    token_usage: numbers.tokens,
+    efficiency_score: efficiencyScore(executions, parallel, completed, groups, speedups),
+    measured_speedup: coveredSeconds > 0 ? busySeconds / coveredSeconds : 1,
     bottlenecks,
     suggestions: bottlenecks.map(({ suggestion }) => suggestion),
   };
+}
+
+/** @param groups how many have a duration @param speedups the sum of theirs */
+export function efficiencyScore(
+  executions: number,
+  parallel: number,
+  completed: number,
+  groups: number,
+  speedups: number,
+): number {
+  const byTasks = executions === 0 ? 0 : (30 * parallel + 40 * completed) / executions;
+  return groups === 0 ? byTasks : byTasks + 30 * Math.min(speedups / groups / SPEEDUP_FULL, 1);
+}
+
+/** NaN where the group has no duration. */
+export function groupSpeedup(members: number, seconds: number): number {
+  return members / Math.max(seconds, GROUP_SECONDS_MIN);
 }
 
 function bottlenecksOf(
@@ -100,25 +123,4 @@ function bottlenecksOf(
     });
   }
   return found;
-}
-
-/** Sum of the task durations over the union of their intervals: how many tasks ran at once, on the average. */
-function measuredSpeedup(tasks: readonly ReportTask[]): number {
-  const intervals = tasks
-    .filter((task) => task.ended_at !== null && task.duration !== null)
-    .map((task) => ({ from: task.ended_at! - task.duration!, to: task.ended_at! }))
-    .sort((a, b) => a.from - b.from);
-  let union = 0;
-  let reached = Number.NEGATIVE_INFINITY;
-  for (const { from, to } of intervals) {
-    if (to <= reached) continue;
-    union += to - Math.max(from, reached);
-    reached = to;
-  }
-  const durations = sum(intervals.map(({ from, to }) => to - from));
-  return union > 0 ? durations / union : 1;
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

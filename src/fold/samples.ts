@@ -30,6 +30,7 @@ export class Samples {
   readonly #taskDuration: number;
   readonly #taskTokens: number;
   readonly #workflowDuration: number;
+  readonly #workflowEfficiency: number;
   readonly #agent: number;
   readonly #kind: number;
   readonly #status: number;
@@ -43,6 +44,7 @@ export class Samples {
     this.#taskDuration = this.word('task_duration_seconds');
     this.#taskTokens = this.word('task_tokens');
     this.#workflowDuration = this.word('workflow_duration_seconds');
+    this.#workflowEfficiency = this.word('workflow_efficiency');
     this.#agent = this.word('agent');
     this.#kind = this.word('kind');
     this.#status = this.word('status');
@@ -94,6 +96,11 @@ export class Samples {
   workflowDuration(name: number, project: number, status: number, seconds: number, arrived: number): void {
     const count = this.#pair(this.#project, project, this.#pair(this.#name, name, 0));
     this.add(this.#workflowDuration, this.#pair(this.#status, status, count), seconds, arrived);
+  }
+
+  workflowEfficiency(name: number, project: number, score: number, arrived: number): void {
+    const count = this.#pair(this.#project, project, this.#pair(this.#name, name, 0));
+    this.add(this.#workflowEfficiency, count, score, arrived);
   }
 
   /** An absent label is left out of the set; one without room among the names makes the set unnamed. */

@@ -14,6 +14,10 @@ export const STATE_COUNTS = [
   'tasks_untracked',
   'series_overflowed',
   'series_expired',
+  // Beyond the contract's.
+  'workflows_displaced',
+  'names_full',
+  'shares_full',
 ] as const;
 
 export type StateCount = (typeof STATE_COUNTS)[number];
@@ -27,6 +31,12 @@ export const COUNT_WORKFLOWS_EVICTED = 5;
 export const COUNT_TASKS_EVICTED = 6;
 export const COUNT_TASKS_UNTRACKED = 7;
 export const COUNT_SERIES_OVERFLOWED = 8;
+/** Made stale since `max_live_workflows` were there, and not by time. */
+export const COUNT_WORKFLOWS_DISPLACED = 10;
+/** A string, a group's line or an interval for which the names had no room. */
+export const COUNT_NAMES_FULL = 11;
+/** A forgotten task whose agent's seconds were lost, since no share was left. */
+export const COUNT_SHARES_FULL = 12;
 
 const LINE = 0;
 const ARRIVED = 1;

@@ -133,7 +133,7 @@ export class Cells {
   #storeLabels(labels: Int32Array, labelCount: number): number {
     if (labelCount === 0) return 0;
     for (let i = 0; i < labelCount * 2; i++) this.#labelWords[i] = labels[i]!;
-    return this.#names.store(this.#labelView, 0, labelCount * 8, 0);
+    return this.#names.store(this.#labelView, 0, labelCount * 8);
   }
 
   #hash(metric: number, labels: Int32Array, labelCount: number): number {

@@ -147,9 +147,9 @@ export class Folded {
   }
 }
 
-/** In words of an index of slots: tells readers that entries moved, and goes on where tables are cleared. */
+/** In words of an index: tells readers that entries moved, and goes on where tables are cleared. */
 const INDEX_VERSION = 2;
-const SLOT_INDEXES = ['workflowsIndex', 'tasksIndex', 'cellsIndex'];
+const INDEXES = ['namesIndex', 'workflowsIndex', 'tasksIndex', 'sharesIndex', 'cellsIndex'];
 
 /** Where two states differ, word by word, with the locks of the slots and without the versions of their indexes. */
 export function differences(a: TablesMemory, b: TablesMemory): Record<string, string> {
@@ -158,7 +158,7 @@ export function differences(a: TablesMemory, b: TablesMemory): Record<string, st
     if (!(memory instanceof SharedArrayBuffer)) continue;
     const left = new Int32Array(memory.slice(0));
     const right = new Int32Array((b as unknown as Record<string, SharedArrayBuffer>)[name]!.slice(0));
-    if (SLOT_INDEXES.includes(name)) left[INDEX_VERSION] = right[INDEX_VERSION]!;
+    if (INDEXES.includes(name)) left[INDEX_VERSION] = right[INDEX_VERSION]!;
     const at = left.findIndex((word, i) => word !== right[i]);
     if (at >= 0) found[name] = `word ${at}: ${left[at]} and ${right[at]}`;
   }

@@ -23,6 +23,7 @@ import {
   FLAG_MEASURED,
   FLAG_PARALLEL,
   FLAG_PARALLEL_KNOWN,
+  FLAG_REPEATED,
   FLAG_UNNAMED,
   TASK_AGENT,
   TASK_DESCRIPTION_LINE,
@@ -160,7 +161,7 @@ export class TaskEvents {
     tasks.setStatus(slot, STATUS_RUNNING, this.#context.line);
     tasks.forgetTimes(slot);
     doubles[slot * slotDoubles + TASK_DESCRIPTION_LINE] = 0;
-    words[slot * slotWords + TASK_FLAGS] = 0;
+    words[slot * slotWords + TASK_FLAGS] = FLAG_REPEATED;
     names.release(words[slot * slotWords + TASK_KIND]!);
     words[slot * slotWords + TASK_KIND] = 0;
   }

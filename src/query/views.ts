@@ -8,6 +8,7 @@ import {
   FLAG_END_TEXTS,
   FLAG_PARALLEL,
   FLAG_PARALLEL_KNOWN,
+  FLAG_REPEATED,
   TASK_AGENT,
   TASK_DESCRIPTION_LINE,
   TASK_DURATION,
@@ -73,6 +74,8 @@ export interface TaskLines {
 
 export interface TaskReading extends TaskLines {
   readonly view: TaskView;
+  /** Whether one of its executions has ended, and the seconds of those before this one. */
+  readonly worked: boolean;
   readonly secondsBefore: number;
 }
 
@@ -97,6 +100,7 @@ export function readTask({ names, tasks }: Tables, slot: number): TaskReading {
     },
     startLine: doubles[d + TASK_DESCRIPTION_LINE]!,
     endLine: hasEndTexts ? doubles[d + TASK_STATUS_LINE]! : 0,
+    worked: status !== STATUS_RUNNING || (flags & FLAG_REPEATED) !== 0,
     secondsBefore: doubles[d + TASK_SECONDS_BEFORE]!,
   };
 }

@@ -138,9 +138,9 @@ function metricsOf(read: WorkflowReading, tasks: readonly TaskReading[], shares:
   };
   const union = new IntervalUnion();
   const closed = read.cover.length === 0 ? 0 : addCoverTo(union, read.cover, 0);
-  for (const { view, secondsBefore } of tasks) {
-    const { agent, status, ended_at: ended, duration } = view;
-    if (status !== 'running' || secondsBefore > 0) add(agent, secondsBefore + (duration ?? 0));
+  for (const { view, worked, secondsBefore } of tasks) {
+    const { agent, ended_at: ended, duration } = view;
+    if (worked) add(agent, secondsBefore + (duration ?? 0));
     if (ended !== null && duration !== null && duration > 0) union.add(ended - duration, ended);
   }
   for (const { agent, seconds } of shares) add(agent, seconds);

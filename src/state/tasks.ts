@@ -67,6 +67,8 @@ export const FLAG_MEASURED = 4;
 export const FLAG_UNNAMED = 8;
 /** The line of its end brings an output or an error. */
 export const FLAG_END_TEXTS = 16;
+/** An execution under the same id has ended before this one. */
+export const FLAG_REPEATED = 32;
 
 const LOOSE_FIRST = HEAD_OWN;
 const LOOSE_LAST = HEAD_OWN + 1;

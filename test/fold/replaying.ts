@@ -1,9 +1,14 @@
 /** Tables that lines were folded into, and what the outside would see of them. */
 
+import { parseAcceptedLine } from '../../src/decode/field-text.js';
 import { Replay } from '../../src/fold/replay.js';
+import type { Report } from '../../src/fold/report.js';
+import { parseCursor } from '../../src/query/page.js';
 import { queryStats } from '../../src/query/stats.js';
-import type { Texts } from '../../src/query/texts.js';
+import { listTasks, type TaskFilter } from '../../src/query/task-list.js';
+import type { Line, Texts } from '../../src/query/texts.js';
 import { queryWorkflow } from '../../src/query/workflow.js';
+import { listWorkflows, type WorkflowFilter } from '../../src/query/workflow-list.js';
 import { allocateTables, type StateLimits, type TablesMemory } from '../../src/state/layout.js';
 import { Tables } from '../../src/state/tables.js';
 import { TASK_ID, TASK_STATUS } from '../../src/state/tasks.js';
@@ -18,8 +23,6 @@ export const LIMITS: StateLimits = {
   namesBytes: 256 * 1024,
   maxClients: 100,
 };
-
-const NO_TEXTS = { lines: async () => new Map() } as unknown as Texts;
 
 /** Arrival of the first line, seconds. */
 export const ARRIVED = 1_700_000_000;
@@ -46,6 +49,25 @@ export interface TaskView {
   readonly tokens: number | null;
 }
 
+export interface ListedTask extends TaskView {
+  readonly workflow: string | null;
+  readonly description?: string | null;
+  readonly error?: string | null;
+  readonly output?: unknown;
+}
+
+export interface WorkflowSummaryView {
+  readonly workflow: string;
+  readonly run: number;
+  readonly status: string;
+  readonly source: string;
+}
+
+export interface PageView<T> {
+  readonly items: readonly T[];
+  readonly next: string | null;
+}
+
 export interface WorkflowView {
   readonly workflow: string;
   readonly run: number;
@@ -62,6 +84,11 @@ export interface WorkflowView {
   readonly tasks_total: number;
   readonly tasks_by_status: Record<string, number>;
   readonly active_agents: readonly string[];
+  readonly completed_agents: readonly string[];
+  readonly failed_agents: readonly string[];
+  readonly children: readonly string[];
+  readonly groups: readonly (readonly string[])[];
+  readonly metrics: Report;
   readonly source: string;
 }
 
@@ -69,6 +96,9 @@ export class Folded {
   readonly memory: TablesMemory;
   readonly tables: Tables;
   readonly #replay: Replay;
+  /** The log: accepted lines by their numbers, where a record had no refused one. */
+  readonly #lines = new Map<number, Line>();
+  readonly #texts = { lines: async () => this.#lines } as unknown as Texts;
   #arrivedUs = ARRIVED * 1e6;
 
   constructor(limits: Partial<StateLimits> = {}) {
@@ -90,8 +120,14 @@ export class Folded {
   record(events: readonly (object | string)[], arrivedUs: number): this {
     const text = events.map((one) => `${typeof one === 'string' ? one : JSON.stringify(one)}\n`).join('');
     const raw = Buffer.from(text);
+    const before = this.#replay.line;
+    const refused = this.refused;
     this.#replay.attach(raw);
     this.#replay.fold(0, raw.length, events.length, arrivedUs);
+    if (this.refused > refused) return this;
+    for (const [i, line] of text.split('\n').slice(0, -1).entries()) {
+      this.#lines.set(before + 1 + i, parseAcceptedLine(Buffer.from(line)));
+    }
     return this;
   }
 
@@ -111,12 +147,38 @@ export class Folded {
   }
 
   async workflow(id: string): Promise<WorkflowView> {
-    return (await queryWorkflow(this.tables, NO_TEXTS, id, null)) as WorkflowView;
+    return (await queryWorkflow(this.tables, this.#texts, id, null)) as WorkflowView;
   }
 
   /** null where it is not in memory. */
   async workflowOrNull(id: string): Promise<WorkflowView | null> {
     return this.workflow(id).catch(() => null);
+  }
+
+  async workflowPage(
+    filter: WorkflowFilter,
+    limit: number,
+    cursor: string | null = null,
+  ): Promise<PageView<WorkflowSummaryView>> {
+    const request = { limit, cursor: cursor === null ? null : parseCursor(cursor) };
+    const { workflows, next_cursor } = (await listWorkflows(this.tables, filter, request)) as {
+      workflows: WorkflowSummaryView[];
+      next_cursor: string | null;
+    };
+    return { items: workflows, next: next_cursor };
+  }
+
+  async taskPage(
+    filter: TaskFilter,
+    limit: number,
+    cursor: string | null = null,
+  ): Promise<PageView<ListedTask>> {
+    const request = { limit, cursor: cursor === null ? null : parseCursor(cursor) };
+    const { tasks, next_cursor } = (await listTasks(this.tables, this.#texts, filter, request)) as {
+      tasks: ListedTask[];
+      next_cursor: string | null;
+    };
+    return { items: tasks, next: next_cursor };
   }
 
   /** Ids of the live workflows, or of those that are over, in no order. */

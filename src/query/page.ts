@@ -56,7 +56,11 @@ export async function readPage<T>(
   for (;;) {
     const item = walk.next();
     // The last one of a page is that before the next match, so that no page is empty but the first.
-    if (item === undefined) return { items, next: walk.ended ? null : last };
+    if (item === undefined) {
+      if (!walk.ended && last === null)
+        throw new Problem(503, 'Not settled', 'the list changes too fast; ask again');
+      return { items, next: walk.ended ? null : last };
+    }
     if (item !== null && items.length === limit) return { items, next: last };
     if (item !== null) items.push(item);
     last = walk.last;

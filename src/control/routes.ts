@@ -2,13 +2,16 @@
 
 import type { ServerResponse } from 'node:http';
 import { WINDOW_NAMES, type WindowName } from '../model/windows.js';
+import { type PageRequest, parseCursor } from '../query/page.js';
 import { Problem } from '../query/problem.js';
 import { queryReport } from '../query/report.js';
 import { renderReportText } from '../query/report-text.js';
 import { queryMetrics, queryStats } from '../query/stats.js';
 import { RECOVERING, type StatusView } from '../query/status.js';
+import { listTasks } from '../query/task-list.js';
 import type { Texts } from '../query/texts.js';
 import { queryWorkflow } from '../query/workflow.js';
+import { listWorkflows } from '../query/workflow-list.js';
 import type { Tables } from '../state/tables.js';
 import type { EventStreams } from './event-streams.js';
 
@@ -75,6 +78,10 @@ function match(
       return () => ({ stream: (response) => sources.events.serve(response, params, lastEventId) });
     case '/v1/report':
       return () => report(sources, params);
+    case '/v1/workflows':
+      return async () => ({ status: 200, body: await workflows(sources, params) });
+    case '/v1/tasks':
+      return async () => ({ status: 200, body: await tasks(sources, params) });
   }
   const workflow = WORKFLOW_PATH.exec(path);
   if (workflow === null) return null;
@@ -152,6 +159,35 @@ function windowOf(text: string | null): WindowName | null {
   const names = WINDOW_NAMES.slice(0, -1).join(', ');
   const detail = `window must be all, ${names} or ${WINDOW_NAMES.at(-1)}, is ${JSON.stringify(text)}`;
   throw new Problem(400, 'Bad parameter', detail);
+}
+
+function workflows(sources: Sources, params: URLSearchParams): Promise<object> {
+  requireTables(sources);
+  const filter = given(params, ['status', 'phase', 'agent', 'project', 'parent']);
+  return listWorkflows(sources.tables, filter, pageOf(params));
+}
+
+/** `texts=false` leaves out what has to be read from the archive: description, error and output. */
+function tasks(sources: Sources, params: URLSearchParams): Promise<object> {
+  requireTables(sources);
+  const filter = given(params, ['workflow', 'agent', 'status', 'task']);
+  const texts = params.get('texts') === 'false' ? null : sources.texts;
+  return listTasks(sources.tables, texts, filter, pageOf(params));
+}
+
+/** The parameters of these names that have a value. */
+function given<K extends string>(params: URLSearchParams, names: readonly K[]): { [name in K]?: string } {
+  const found: { [name in K]?: string } = {};
+  for (const name of names) {
+    const value = params.get(name);
+    if (value) found[name] = value;
+  }
+  return found;
+}
+
+function pageOf(params: URLSearchParams): PageRequest {
+  const cursor = params.get('cursor');
+  return { limit: limitOf(params.get('limit')), cursor: cursor ? parseCursor(cursor) : null };
 }
 
 function labelsOf(values: readonly string[]): string[] {

@@ -4,7 +4,7 @@
 
 import { type DecodedEvent, SCRATCH_OFFSET } from '../decode/decoded-event.js';
 import type { Decoder } from '../decode/decoder.js';
-import { COUNT_CLOCK_SKEW } from '../state/board.js';
+import { COUNT_CLOCK_SKEW, COUNT_NAMES_FULL } from '../state/board.js';
 import type { Tables } from '../state/tables.js';
 
 export class EventContext {
@@ -39,7 +39,7 @@ export class EventContext {
     return offset >= SCRATCH_OFFSET ? this.#scratchView() : this.#view;
   }
 
-  /** The interned name of a field, with a reference for the caller; 0 where it is absent. */
+  /** The interned name of a field, with a reference for the caller; 0 where it is absent, or has no room (counted). */
   intern(field: number): number {
     const length = this.event.length[field]!;
     if (length === 0) return 0;
@@ -48,7 +48,9 @@ export class EventContext {
   }
 
   internSpan(offset: number, length: number, hash: number): number {
-    return this.tables.names.intern(this.viewOf(offset), offset & ~SCRATCH_OFFSET, length, hash);
+    const ref = this.tables.names.intern(this.viewOf(offset), offset & ~SCRATCH_OFFSET, length, hash);
+    if (ref === 0) this.tables.board.count(COUNT_NAMES_FULL);
+    return ref;
   }
 
   /** Seconds between two times; an end before its start is clock skew, and takes no time. */

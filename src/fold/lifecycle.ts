@@ -20,6 +20,7 @@ import { EventContext } from './event-context.js';
 import { Samples, UNNAMED } from './samples.js';
 import { TaskEvents } from './task-events.js';
 import { WorkflowEvents } from './workflow-events.js';
+import { WorkflowNumbers } from './workflow-numbers.js';
 
 export class Lifecycle {
   readonly #context: EventContext;
@@ -31,8 +32,9 @@ export class Lifecycle {
   constructor(tables: Tables, decoder: Decoder) {
     this.#context = new EventContext(tables, decoder);
     this.#samples = new Samples(tables);
-    this.#workflows = new WorkflowEvents(this.#context, this.#samples);
-    this.#tasks = new TaskEvents(this.#context, this.#workflows, this.#samples);
+    const numbers = new WorkflowNumbers(tables);
+    this.#workflows = new WorkflowEvents(this.#context, this.#samples, numbers);
+    this.#tasks = new TaskEvents(this.#context, this.#workflows, this.#samples, numbers);
   }
 
   /** The memory that the events' spans lie in. */
@@ -72,7 +74,7 @@ export class Lifecycle {
         this.#workflows.end();
         break;
       case EVENT_GROUP:
-        this.#workflows.touched();
+        this.#workflows.takeGroup();
         break;
     }
   }
@@ -99,7 +101,7 @@ export class Lifecycle {
     }
     const metric = this.#context.intern(FIELD_NAME);
     this.#samples.add(metric, count, event.value, this.#context.arrived);
-    names.release(metric, true);
-    for (let i = 0; i < event.tagCount * 2; i++) names.release(labels[i]!, true);
+    names.release(metric);
+    for (let i = 0; i < event.tagCount * 2; i++) names.release(labels[i]!);
   }
 }

@@ -54,6 +54,7 @@ export class Samples {
     this.#taskDuration = this.word('task_duration_seconds');
     this.#taskTokens = this.word('task_tokens');
     this.#workflowDuration = this.word('workflow_duration_seconds');
+    this.#workflowEfficiency = this.word('workflow_efficiency');
     this.#agent = this.word('agent');
     this.#kind = this.word('kind');
     this.#status = this.word('status');

@@ -11,7 +11,7 @@ import {
   TEXT_ERROR,
   TEXT_OUTPUT,
 } from '../decode/decoded-event.js';
-import { STATUS_RUNNING } from '../model/status.js';
+import { STATUS_NONE, STATUS_RUNNING } from '../model/status.js';
 import {
   COUNT_TASK_DUPLICATE_ENDS,
   COUNT_TASK_RESTARTS,
@@ -19,36 +19,41 @@ import {
   COUNT_TASKS_UNTRACKED,
 } from '../state/board.js';
 import {
+  FLAG_END_TEXTS,
   FLAG_MEASURED,
   FLAG_PARALLEL,
   FLAG_PARALLEL_KNOWN,
+  FLAG_REPEATED,
   FLAG_UNNAMED,
   TASK_AGENT,
+  TASK_DESCRIPTION_LINE,
   TASK_DURATION,
-  TASK_END_LINE,
   TASK_ENDED,
   TASK_FLAGS,
   TASK_KIND,
-  TASK_START_LINE,
+  TASK_SECONDS_BEFORE,
   TASK_STARTED,
   TASK_STATUS,
   TASK_TOKENS,
   TASK_WORKFLOW,
 } from '../state/tasks.js';
-import { WORKFLOW_PROJECT, WORKFLOW_TASKS_BY_STATUS, WORKFLOW_TASKS_TOTAL } from '../state/workflows.js';
+import { WORKFLOW_PROJECT } from '../state/workflows.js';
 import type { EventContext } from './event-context.js';
 import { type Samples, UNNAMED } from './samples.js';
 import type { WorkflowEvents } from './workflow-events.js';
+import type { WorkflowNumbers } from './workflow-numbers.js';
 
 export class TaskEvents {
   readonly #context: EventContext;
   readonly #workflows: WorkflowEvents;
   readonly #samples: Samples;
+  readonly #numbers: WorkflowNumbers;
 
-  constructor(context: EventContext, workflows: WorkflowEvents, samples: Samples) {
+  constructor(context: EventContext, workflows: WorkflowEvents, samples: Samples, numbers: WorkflowNumbers) {
     this.#context = context;
     this.#workflows = workflows;
     this.#samples = samples;
+    this.#numbers = numbers;
   }
 
   /** The event's task; 0 if it is not known. @param agent its interned name */
@@ -69,19 +74,17 @@ export class TaskEvents {
     const { tasks, memory, board } = this.#context.tables;
     if (tasks.held(workflow) >= memory.limits.maxTasksPerWorkflow) {
       const oldest = tasks.oldestEnded(workflow);
-      if (oldest !== 0) {
-        tasks.remove(oldest);
-        board.count(COUNT_TASKS_EVICTED);
-      }
+      if (oldest !== 0) this.#evict(oldest);
     }
     const event = this.#context.event;
     const offset = event.offset[FIELD_TASK]!;
     const length = event.length[FIELD_TASK]!;
     const hash = event.hash[FIELD_TASK]!;
     const view = this.#context.viewOf(offset);
+    const line = this.#context.line;
     for (;;) {
       if (tasks.used < memory.limits.maxTasks) {
-        const slot = tasks.create(workflow, agent, view, offset & ~SCRATCH_OFFSET, length, hash);
+        const slot = tasks.create(workflow, agent, view, offset & ~SCRATCH_OFFSET, length, hash, line);
         if (slot !== 0) return slot;
       }
       if (!this.#freeRoom(workflow)) break;
@@ -92,11 +95,10 @@ export class TaskEvents {
 
   /** Makes room for one task more: an ended one of the same workflow goes, else the oldest recent workflow. */
   #freeRoom(workflow: number): boolean {
-    const { tasks, workflows, board } = this.#context.tables;
+    const { tasks, workflows } = this.#context.tables;
     const ended = tasks.oldestEnded(workflow);
     if (ended !== 0) {
-      tasks.remove(ended);
-      board.count(COUNT_TASKS_EVICTED);
+      this.#evict(ended);
       return true;
     }
     const oldest = workflows.oldestRecent;
@@ -105,15 +107,11 @@ export class TaskEvents {
     return true;
   }
 
-  #count(workflow: number, from: number, to: number): void {
-    if (workflow === 0) return;
-    const { table } = this.#context.tables.workflows;
-    const at = workflow * table.slotWords;
-    table.lock(workflow);
-    if (from === 0) table.words[at + WORKFLOW_TASKS_TOTAL]! += 1;
-    else table.words[at + WORKFLOW_TASKS_BY_STATUS + from]! -= 1;
-    table.words[at + WORKFLOW_TASKS_BY_STATUS + to]! += 1;
-    table.unlock(workflow);
+  #evict(task: number): void {
+    const { tasks, board } = this.#context.tables;
+    this.#numbers.keepTask(task);
+    tasks.remove(task);
+    board.count(COUNT_TASKS_EVICTED);
   }
 
   start(): void {
@@ -123,7 +121,7 @@ export class TaskEvents {
     const workflow = this.#workflows.touched();
     const agent = this.#context.intern(FIELD_AGENT);
     if (workflow < 0 || agent === 0) {
-      names.release(agent, true);
+      names.release(agent);
       board.count(COUNT_TASKS_UNTRACKED);
       return;
     }
@@ -132,56 +130,65 @@ export class TaskEvents {
     if (!known) {
       slot = this.#create(workflow, agent);
       if (slot === 0) {
-        names.release(agent, true);
+        names.release(agent);
         return;
       }
-      this.#count(workflow, 0, STATUS_RUNNING);
+      this.#numbers.countStatus(workflow, 0, STATUS_RUNNING);
     }
-    names.release(agent, true);
+    names.release(agent);
     const status = words[slot * slotWords + TASK_STATUS]!;
     const ended = doubles[slot * slotDoubles + TASK_ENDED]!;
     const started = doubles[slot * slotDoubles + TASK_STARTED]!;
     if (known && status !== STATUS_RUNNING && Number.isNaN(started) && ts <= ended) {
-      this.#complete(slot, ts, ended);
+      this.#complete(slot, workflow, ts, ended);
       return;
     }
     if (known && status === STATUS_RUNNING) board.count(COUNT_TASK_RESTARTS);
-    tasks.table.lock(slot);
     const again = known && status !== STATUS_RUNNING;
-    if (again) {
-      tasks.setStatus(slot, STATUS_RUNNING);
-      tasks.forgetTimes(slot);
-      doubles[slot * slotDoubles + TASK_START_LINE] = 0;
-      doubles[slot * slotDoubles + TASK_END_LINE] = 0;
-      words[slot * slotWords + TASK_FLAGS] = 0;
-      names.release(words[slot * slotWords + TASK_KIND]!, true);
-      words[slot * slotWords + TASK_KIND] = 0;
-    }
+    if (again) this.#numbers.keepInterval(workflow, ended, doubles[slot * slotDoubles + TASK_DURATION]!);
+    tasks.table.lock(slot);
+    if (again) this.#beginExecution(slot);
     doubles[slot * slotDoubles + TASK_STARTED] = ts;
     this.#describe(slot, true);
     tasks.table.unlock(slot);
-    if (again) this.#count(workflow, status, STATUS_RUNNING);
+    if (again) this.#numbers.countStatus(workflow, status, STATUS_RUNNING);
+  }
+
+  /** A new execution under the id of one that has ended, of which the seconds alone stay. Call inside the lock. */
+  #beginExecution(slot: number): void {
+    const { tasks, names } = this.#context.tables;
+    const { words, doubles, slotWords, slotDoubles } = tasks.table;
+    const duration = doubles[slot * slotDoubles + TASK_DURATION]!;
+    if (!Number.isNaN(duration)) doubles[slot * slotDoubles + TASK_SECONDS_BEFORE]! += duration;
+    tasks.setStatus(slot, STATUS_RUNNING, this.#context.line);
+    tasks.forgetTimes(slot);
+    doubles[slot * slotDoubles + TASK_DESCRIPTION_LINE] = 0;
+    words[slot * slotWords + TASK_FLAGS] = FLAG_REPEATED;
+    names.release(words[slot * slotWords + TASK_KIND]!);
+    words[slot * slotWords + TASK_KIND] = 0;
   }
 
   /** The start of an execution that is known by its end alone: kind, parallel and tokens given there stay. */
-  #complete(slot: number, ts: number, ended: number): void {
+  #complete(slot: number, workflow: number, ts: number, ended: number): void {
     const { tasks } = this.#context.tables;
     const { words, doubles, slotWords, slotDoubles } = tasks.table;
-    const wasParallel = this.#isParallel(slot);
+    const before = words[slot * slotWords + TASK_FLAGS]!;
     tasks.table.lock(slot);
     doubles[slot * slotDoubles + TASK_STARTED] = ts;
     this.#describe(slot, false);
-    const measured = (words[slot * slotWords + TASK_FLAGS]! & FLAG_MEASURED) !== 0;
+    const measured = (before & FLAG_MEASURED) !== 0;
     if (!measured) {
       doubles[slot * slotDoubles + TASK_DURATION] = ended - ts;
       words[slot * slotWords + TASK_FLAGS]! |= FLAG_MEASURED;
     }
     tasks.table.unlock(slot);
+    const becameParallel = (words[slot * slotWords + TASK_FLAGS]! & ~before & FLAG_PARALLEL) !== 0;
+    this.#numbers.countLate(workflow, becameParallel, measured ? Number.NaN : ended - ts);
     if (!measured) this.#sampleDuration(slot);
     this.#samples.report.taskCompleted(
       this.#projectOf(words[slot * slotWords + TASK_WORKFLOW]!),
       words[slot * slotWords + TASK_AGENT]!,
-      this.#isParallel(slot) && !wasParallel,
+      becameParallel,
       measured ? Number.NaN : ended - ts,
     );
   }
@@ -193,7 +200,7 @@ export class TaskEvents {
     if (overwrite || table.words[at + TASK_KIND] === 0) this.#setKind(slot);
     if (overwrite || (table.words[at + TASK_FLAGS]! & FLAG_PARALLEL_KNOWN) === 0) this.#setParallel(slot);
     if ((this.#context.event.texts & TEXT_DESCRIPTION) !== 0) {
-      table.doubles[slot * table.slotDoubles + TASK_START_LINE] = this.#context.line;
+      table.doubles[slot * table.slotDoubles + TASK_DESCRIPTION_LINE] = this.#context.line;
     }
   }
 
@@ -207,7 +214,7 @@ export class TaskEvents {
     }
     table.words[flags]! &= ~FLAG_UNNAMED;
     const at = slot * table.slotWords + TASK_KIND;
-    this.#context.tables.names.release(table.words[at]!, true);
+    this.#context.tables.names.release(table.words[at]!);
     table.words[at] = ref;
   }
 
@@ -229,49 +236,49 @@ export class TaskEvents {
     const agent = this.#context.intern(FIELD_AGENT);
     if (workflow < 0 || agent === 0) {
       board.count(COUNT_TASKS_UNTRACKED);
-      this.#sampleUntracked(workflow, agent);
-      names.release(agent, true);
+      this.#endUntracked(Math.max(0, workflow), agent, ts);
+      names.release(agent);
       return;
     }
     let slot = this.#find(workflow, agent);
+    let before = STATUS_RUNNING;
     if (slot === 0) {
       slot = this.#create(workflow, agent);
       if (slot === 0) {
-        this.#sampleUntracked(workflow, agent);
-        names.release(agent, true);
+        this.#endUntracked(workflow, agent, ts);
+        names.release(agent);
         return;
       }
-      this.#count(workflow, 0, event.status);
-    } else {
-      if (words[slot * slotWords + TASK_STATUS] !== STATUS_RUNNING) {
-        names.release(agent, true);
-        board.count(COUNT_TASK_DUPLICATE_ENDS);
-        return;
-      }
-      this.#count(workflow, STATUS_RUNNING, event.status);
+      before = STATUS_NONE;
+    } else if (words[slot * slotWords + TASK_STATUS] !== STATUS_RUNNING) {
+      names.release(agent);
+      board.count(COUNT_TASK_DUPLICATE_ENDS);
+      return;
     }
-    names.release(agent, true);
+    names.release(agent);
     tasks.table.lock(slot);
-    tasks.setStatus(slot, event.status);
+    tasks.setStatus(slot, event.status, this.#context.line);
     const started = doubles[slot * slotDoubles + TASK_STARTED]!;
     const duration = this.#durationOf(started, ts);
     doubles[slot * slotDoubles + TASK_ENDED] = ts;
     doubles[slot * slotDoubles + TASK_DURATION] = duration;
     doubles[slot * slotDoubles + TASK_TOKENS] = event.tokens;
-    if (!Number.isNaN(duration)) words[slot * slotWords + TASK_FLAGS]! |= FLAG_MEASURED;
     this.#setKind(slot);
     this.#setParallel(slot);
-    if ((event.texts & (TEXT_OUTPUT | TEXT_ERROR)) !== 0) {
-      doubles[slot * slotDoubles + TASK_END_LINE] = this.#context.line;
-    }
+    let flags = words[slot * slotWords + TASK_FLAGS]!;
+    if (!Number.isNaN(duration)) flags |= FLAG_MEASURED;
+    if ((event.texts & (TEXT_OUTPUT | TEXT_ERROR)) !== 0) flags |= FLAG_END_TEXTS;
+    words[slot * slotWords + TASK_FLAGS] = flags;
     tasks.table.unlock(slot);
+    const parallel = (flags & FLAG_PARALLEL) !== 0;
+    this.#numbers.countEnd(workflow, before, event.status, parallel, duration, event.tokens);
     if (!Number.isNaN(duration)) this.#sampleDuration(slot);
     if (!Number.isNaN(event.tokens)) this.#sampleTokens(slot);
     this.#samples.report.taskEnded(
       this.#projectOf(workflow),
       words[slot * slotWords + TASK_AGENT]!,
       event.status,
-      this.#isParallel(slot),
+      parallel,
       duration,
       event.tokens,
     );
@@ -282,11 +289,6 @@ export class TaskEvents {
     if (workflow <= 0) return 0;
     const { table } = this.#context.tables.workflows;
     return table.words[workflow * table.slotWords + WORKFLOW_PROJECT]!;
-  }
-
-  #isParallel(slot: number): boolean {
-    const { table } = this.#context.tables.tasks;
-    return (table.words[slot * table.slotWords + TASK_FLAGS]! & FLAG_PARALLEL) !== 0;
   }
 
   #durationOf(started: number, ended: number): number {
@@ -326,19 +328,22 @@ export class TaskEvents {
     return (words[at + TASK_FLAGS]! & FLAG_UNNAMED) !== 0 ? UNNAMED : words[at + TASK_KIND]!;
   }
 
-  /** An end that no slot is left for still counts in the aggregates. @param agent 0: the names had no room for it */
-  #sampleUntracked(workflow: number, agent: number): void {
-    const { duration, tokens, status, length, parallel } = this.#context.event;
+  /** An end that no slot is left for still counts by what it brings itself. @param agent 0: the names had no room for it */
+  #endUntracked(workflow: number, agent: number, ts: number): void {
+    const { duration, tokens, status, parallel, length } = this.#context.event;
     const { arrived } = this.#context;
     const kind = this.#context.intern(FIELD_KIND);
     const agentLabel = agent === 0 ? UNNAMED : agent;
     const kindLabel = kind === 0 && length[FIELD_KIND] !== 0 ? UNNAMED : kind;
+    this.#numbers.countEnd(workflow, STATUS_NONE, status, parallel === PARALLEL_TRUE, duration, tokens);
+    this.#numbers.keepInterval(workflow, ts, duration);
+    this.#numbers.keepShare(workflow, agent, status, duration);
     if (!Number.isNaN(duration)) {
       this.#samples.taskDuration(agentLabel, kindLabel, this.#samples.statuses[status]!, duration, arrived);
     }
     if (!Number.isNaN(tokens)) this.#samples.taskTokens(agentLabel, kindLabel, tokens, arrived);
     const project = this.#projectOf(workflow);
     this.#samples.report.taskEnded(project, agent, status, parallel === PARALLEL_TRUE, duration, tokens);
-    this.#context.tables.names.release(kind, true);
+    this.#context.tables.names.release(kind);
   }
 }

@@ -10,10 +10,11 @@ import {
   TEXT_ERROR,
   TEXT_REQUEST,
 } from '../decode/decoded-event.js';
-import { hashBytes } from '../model/hash.js';
-import { STATUS_CANCELLED, STATUS_NAMES, STATUS_RUNNING } from '../model/status.js';
+import { STATUS_CANCELLED, STATUS_RUNNING } from '../model/status.js';
 import {
+  COUNT_NAMES_FULL,
   COUNT_WORKFLOW_DUPLICATE_ENDS,
+  COUNT_WORKFLOWS_DISPLACED,
   COUNT_WORKFLOWS_EVICTED,
   COUNT_WORKFLOWS_STALE,
 } from '../state/board.js';
@@ -26,33 +27,27 @@ import {
   WORKFLOW_ERROR_LINE,
   WORKFLOW_FLAGS,
   WORKFLOW_NAME,
-  WORKFLOW_PARENT,
-  WORKFLOW_PHASE,
   WORKFLOW_PROJECT,
   WORKFLOW_REQUEST_LINE,
   WORKFLOW_RUN,
   WORKFLOW_STARTED,
   WORKFLOW_STATUS,
-  WORKFLOW_TASKS_BY_STATUS,
-  WORKFLOW_TASKS_TOTAL,
 } from '../state/workflows.js';
 import type { EventContext } from './event-context.js';
 import { type Samples, UNNAMED } from './samples.js';
-
-const FIRST_PHASE = 'requirements';
+import type { WorkflowNumbers } from './workflow-numbers.js';
 
 export class WorkflowEvents {
   readonly #context: EventContext;
   readonly #samples: Samples;
-  readonly #phaseView: DataView;
-  readonly #phaseHash: number;
+  readonly #numbers: WorkflowNumbers;
+  readonly #firstPhase: number;
 
-  constructor(context: EventContext, samples: Samples) {
+  constructor(context: EventContext, samples: Samples, numbers: WorkflowNumbers) {
     this.#context = context;
     this.#samples = samples;
-    const phase = Buffer.from(FIRST_PHASE);
-    this.#phaseView = new DataView(phase.buffer, phase.byteOffset, phase.byteLength);
-    this.#phaseHash = hashBytes(phase, 0, phase.length);
+    this.#numbers = numbers;
+    this.#firstPhase = samples.word('requirements');
   }
 
   #find(): number {
@@ -77,9 +72,9 @@ export class WorkflowEvents {
   }
 
   #create(implicit: boolean): number {
-    const { workflows, names, memory } = this.#context.tables;
+    const { workflows, memory, board } = this.#context.tables;
     const event = this.#context.event;
-    while (workflows.live >= memory.limits.maxLiveWorkflows) this.#makeStale(workflows.oldestLive);
+    while (workflows.live >= memory.limits.maxLiveWorkflows) this.#displaceOldestLive();
     const offset = event.offset[FIELD_WORKFLOW]!;
     const length = event.length[FIELD_WORKFLOW]!;
     const hash = event.hash[FIELD_WORKFLOW]!;
@@ -89,34 +84,46 @@ export class WorkflowEvents {
       this.forget(workflows.oldestRecent);
       slot = workflows.create(view, offset & ~SCRATCH_OFFSET, length, hash);
     }
-    if (slot === 0) return 0;
-    const { words, slotWords } = workflows.table;
-    const at = slot * slotWords;
+    if (slot === 0) {
+      board.count(COUNT_NAMES_FULL);
+      return 0;
+    }
     workflows.table.lock(slot);
-    words[at + WORKFLOW_STATUS] = STATUS_RUNNING;
-    words[at + WORKFLOW_FLAGS] = implicit ? FLAG_IMPLICIT : 0;
-    words[at + WORKFLOW_PHASE] = names.intern(this.#phaseView, 0, FIRST_PHASE.length, this.#phaseHash);
+    if (implicit) workflows.table.words[slot * workflows.table.slotWords + WORKFLOW_FLAGS] = FLAG_IMPLICIT;
+    this.#enterFirstPhase(slot);
     workflows.setTouched(slot, this.#context.arrived);
     workflows.table.unlock(slot);
     return slot;
   }
 
-  /** A live workflow that room is needed from: cancelled as stale, and kept among the recent ones. */
+  /** Call inside the lock. */
+  #enterFirstPhase(slot: number): void {
+    const { workflows, names } = this.#context.tables;
+    names.retain(this.#firstPhase);
+    workflows.setNamed(workflows.byPhase, slot, this.#firstPhase);
+  }
+
+  /** A live workflow that nobody has touched for long: cancelled as stale, and kept among the recent ones. */
   #makeStale(slot: number): void {
     const { workflows, board } = this.#context.tables;
-    const at = slot * workflows.table.slotWords;
     workflows.table.lock(slot);
-    workflows.table.words[at + WORKFLOW_STATUS] = STATUS_CANCELLED;
-    workflows.table.words[at + WORKFLOW_FLAGS]! |= FLAG_STALE;
+    workflows.setStatus(slot, STATUS_CANCELLED);
+    workflows.table.words[slot * workflows.table.slotWords + WORKFLOW_FLAGS]! |= FLAG_STALE;
     workflows.setOver(slot, true);
     workflows.table.unlock(slot);
     board.count(COUNT_WORKFLOWS_STALE);
     this.#keepRecentBounded();
   }
 
+  #displaceOldestLive(): void {
+    const { workflows, board } = this.#context.tables;
+    board.count(COUNT_WORKFLOWS_DISPLACED);
+    this.#makeStale(workflows.oldestLive);
+  }
+
   #keepLiveBounded(): void {
     const { workflows, memory } = this.#context.tables;
-    while (workflows.live > memory.limits.maxLiveWorkflows) this.#makeStale(workflows.oldestLive);
+    while (workflows.live > memory.limits.maxLiveWorkflows) this.#displaceOldestLive();
   }
 
   #keepRecentBounded(): void {
@@ -124,22 +131,18 @@ export class WorkflowEvents {
     while (workflows.recent > memory.limits.maxRecentWorkflows) this.forget(workflows.oldestRecent);
   }
 
-  /** Forgets a workflow and its tasks; what they counted stays counted. */
+  /** Forgets a workflow and all that hangs on it; what they counted stays counted. */
   forget(slot: number): void {
-    const { workflows, tasks, board } = this.#context.tables;
-    this.#forgetTasks(tasks.first(slot));
+    const { workflows, board } = this.#context.tables;
+    this.#forgetTasks(slot);
+    this.#numbers.drop(slot);
     workflows.remove(slot);
     board.count(COUNT_WORKFLOWS_EVICTED);
   }
 
-  #forgetTasks(first: number): void {
+  #forgetTasks(slot: number): void {
     const { tasks } = this.#context.tables;
-    let task = first;
-    while (task !== 0) {
-      const next = tasks.next(task);
-      tasks.remove(task);
-      task = next;
-    }
+    for (let task = tasks.first(slot); task !== 0; task = tasks.first(slot)) tasks.remove(task);
   }
 
   start(): void {
@@ -162,7 +165,10 @@ export class WorkflowEvents {
     const implicit = (flags & FLAG_IMPLICIT) !== 0;
     const ended = doubles[slot * slotDoubles + WORKFLOW_ENDED]!;
     const completes = over && implicit && ts <= ended;
-    if (over && !completes) this.#forgetTasks(this.#context.tables.tasks.first(slot));
+    if (over && !completes) {
+      this.#forgetTasks(slot);
+      this.#numbers.drop(slot);
+    }
     workflows.table.lock(slot);
     if (over && !completes) this.#beginRun(slot);
     workflows.touch(slot, this.#context.arrived);
@@ -173,7 +179,7 @@ export class WorkflowEvents {
     this.#update(slot);
     workflows.table.unlock(slot);
     this.#keepLiveBounded();
-    if (completes) this.#sample(slot, ended - ts);
+    if (completes) this.#sampleDuration(slot, ended - ts);
   }
 
   /** A new run under the same id: only id and the number of the run stay. Call inside the lock. */
@@ -181,62 +187,53 @@ export class WorkflowEvents {
     const { workflows, names } = this.#context.tables;
     const { words, doubles, slotWords, slotDoubles } = workflows.table;
     const at = slot * slotWords;
-    for (const field of [WORKFLOW_NAME, WORKFLOW_PROJECT, WORKFLOW_PHASE]) {
-      names.release(words[at + field]!, true);
-      words[at + field] = 0;
-    }
-    names.release(words[at + WORKFLOW_PARENT]!, false);
-    words[at + WORKFLOW_PARENT] = 0;
+    names.release(words[at + WORKFLOW_NAME]!);
+    words[at + WORKFLOW_NAME] = 0;
+    workflows.setNamed(workflows.byProject, slot, 0);
+    workflows.setNamed(workflows.byParent, slot, 0);
+    this.#enterFirstPhase(slot);
     words[at + WORKFLOW_RUN]! += 1;
-    words[at + WORKFLOW_STATUS] = STATUS_RUNNING;
+    workflows.setStatus(slot, STATUS_RUNNING);
     workflows.setOver(slot, false);
     words[at + WORKFLOW_FLAGS] = 0;
-    words[at + WORKFLOW_TASKS_TOTAL] = 0;
-    words.fill(0, at + WORKFLOW_TASKS_BY_STATUS, at + WORKFLOW_TASKS_BY_STATUS + STATUS_NAMES.length);
     doubles[slot * slotDoubles + WORKFLOW_ENDED] = Number.NaN;
     doubles[slot * slotDoubles + WORKFLOW_REQUEST_LINE] = 0;
     doubles[slot * slotDoubles + WORKFLOW_ERROR_LINE] = 0;
-    words[at + WORKFLOW_PHASE] = names.intern(this.#phaseView, 0, FIRST_PHASE.length, this.#phaseHash);
   }
 
   /** What a start names, it sets. Call inside the lock. */
   #update(slot: number): void {
-    const { workflows } = this.#context.tables;
-    this.#setName(slot, WORKFLOW_NAME, FIELD_NAME);
-    this.#setName(slot, WORKFLOW_PROJECT, FIELD_PROJECT);
-    this.#setName(slot, WORKFLOW_PHASE, FIELD_PHASE);
-    this.#setParent(slot);
+    const { workflows, names } = this.#context.tables;
+    const { table } = workflows;
+    const name = this.#nameOf(slot, FIELD_NAME);
+    if (name !== 0) {
+      const at = slot * table.slotWords + WORKFLOW_NAME;
+      names.release(table.words[at]!);
+      table.words[at] = name;
+    }
+    const project = this.#nameOf(slot, FIELD_PROJECT);
+    if (project !== 0) workflows.setNamed(workflows.byProject, slot, project);
+    const parent = this.#nameOf(slot, FIELD_PARENT);
+    if (parent !== 0) workflows.setNamed(workflows.byParent, slot, parent);
+    this.#updatePhase(slot);
     if ((this.#context.event.texts & TEXT_REQUEST) !== 0) {
-      workflows.table.doubles[slot * workflows.table.slotDoubles + WORKFLOW_REQUEST_LINE] =
-        this.#context.line;
+      table.doubles[slot * table.slotDoubles + WORKFLOW_REQUEST_LINE] = this.#context.line;
     }
   }
 
-  #setName(slot: number, word: number, field: number): void {
+  #updatePhase(slot: number): void {
+    const { workflows } = this.#context.tables;
+    const phase = this.#nameOf(slot, FIELD_PHASE);
+    if (phase !== 0) workflows.setNamed(workflows.byPhase, slot, phase);
+  }
+
+  /** The interned name in a field, with a reference; 0 where it is absent, or has no room, which the workflow's flag keeps. */
+  #nameOf(slot: number, field: number): number {
+    if (this.#context.event.length[field] === 0) return 0;
     const ref = this.#context.intern(field);
     const { table } = this.#context.tables.workflows;
-    if (ref === 0) {
-      if (this.#context.event.length[field] !== 0)
-        table.words[slot * table.slotWords + WORKFLOW_FLAGS]! |= FLAG_UNNAMED;
-      return;
-    }
-    const at = slot * table.slotWords + word;
-    this.#context.tables.names.release(table.words[at]!, true);
-    table.words[at] = ref;
-  }
-
-  #setParent(slot: number): void {
-    const event = this.#context.event;
-    const length = event.length[FIELD_PARENT]!;
-    if (length === 0) return;
-    const offset = event.offset[FIELD_PARENT]!;
-    const { names, workflows } = this.#context.tables;
-    const at = slot * workflows.table.slotWords + WORKFLOW_PARENT;
-    const hash = event.hash[FIELD_PARENT]!;
-    const ref = names.store(this.#context.viewOf(offset), offset & ~SCRATCH_OFFSET, length, hash);
-    if (ref === 0) return;
-    names.release(workflows.table.words[at]!, false);
-    workflows.table.words[at] = ref;
+    if (ref === 0) table.words[slot * table.slotWords + WORKFLOW_FLAGS]! |= FLAG_UNNAMED;
+    return ref;
   }
 
   enterPhase(): void {
@@ -244,19 +241,34 @@ export class WorkflowEvents {
     if (slot <= 0) return;
     const { workflows } = this.#context.tables;
     workflows.table.lock(slot);
-    this.#setName(slot, WORKFLOW_PHASE, FIELD_PHASE);
+    this.#updatePhase(slot);
     workflows.table.unlock(slot);
+  }
+
+  /** A group counts in its workflow and its project; one of no workflow is for the report over everything alone. */
+  takeGroup(): void {
+    const slot = this.touched();
+    const { memberCount, duration } = this.#context.event;
+    const speedup = Number.isNaN(duration)
+      ? duration
+      : this.#samples.report.groupEnded(this.#projectOf(slot), memberCount, duration);
+    if (slot > 0) this.#numbers.countGroup(slot, this.#context.line, speedup);
+  }
+
+  #projectOf(slot: number): number {
+    const { words, slotWords } = this.#context.tables.workflows.table;
+    return slot > 0 ? words[slot * slotWords + WORKFLOW_PROJECT]! : 0;
   }
 
   /** A status of a workflow that is over changes nothing: only a start begins it anew. */
   setStatus(): void {
     const slot = this.touched();
     if (slot <= 0) return;
-    const { table } = this.#context.tables.workflows;
-    const at = slot * table.slotWords;
-    if ((table.words[at + WORKFLOW_FLAGS]! & FLAG_OVER) !== 0) return;
+    const { workflows } = this.#context.tables;
+    const { table } = workflows;
+    if ((table.words[slot * table.slotWords + WORKFLOW_FLAGS]! & FLAG_OVER) !== 0) return;
     table.lock(slot);
-    table.words[at + WORKFLOW_STATUS] = this.#context.event.status;
+    workflows.setStatus(slot, this.#context.event.status);
     table.unlock(slot);
   }
 
@@ -273,7 +285,7 @@ export class WorkflowEvents {
     }
     const ts = this.#context.ts;
     workflows.table.lock(slot);
-    words[at + WORKFLOW_STATUS] = this.#context.event.status;
+    workflows.setStatus(slot, this.#context.event.status);
     words[at + WORKFLOW_FLAGS]! &= ~FLAG_STALE;
     doubles[slot * slotDoubles + WORKFLOW_ENDED] = ts;
     if ((this.#context.event.texts & TEXT_ERROR) !== 0) {
@@ -282,21 +294,42 @@ export class WorkflowEvents {
     workflows.setOver(slot, true);
     workflows.table.unlock(slot);
     const started = doubles[slot * slotDoubles + WORKFLOW_STARTED]!;
-    if (!Number.isNaN(started)) this.#sample(slot, this.#context.elapsed(started, ts));
+    if (!Number.isNaN(started)) this.#sampleDuration(slot, this.#context.elapsed(started, ts));
+    this.#sampleEfficiency(slot);
+    this.#samples.report.workflowEnded(
+      this.#projectOf(slot),
+      this.#numbers.busySeconds(slot),
+      this.#numbers.coveredSeconds(slot),
+    );
     this.#keepRecentBounded();
   }
 
-  #sample(slot: number, duration: number): void {
+  #sampleDuration(slot: number, duration: number): void {
     const { words, slotWords } = this.#context.tables.workflows.table;
     const at = slot * slotWords;
-    const unnamed = (words[at + WORKFLOW_FLAGS]! & FLAG_UNNAMED) !== 0;
-    const status = this.#samples.statuses[words[at + WORKFLOW_STATUS]!]!;
     this.#samples.workflowDuration(
-      unnamed ? UNNAMED : words[at + WORKFLOW_NAME]!,
+      this.#nameLabel(slot),
       words[at + WORKFLOW_PROJECT]!,
-      status,
+      this.#samples.statuses[words[at + WORKFLOW_STATUS]!]!,
       duration,
       this.#context.arrived,
     );
+  }
+
+  #sampleEfficiency(slot: number): void {
+    const { words, slotWords } = this.#context.tables.workflows.table;
+    this.#samples.workflowEfficiency(
+      this.#nameLabel(slot),
+      words[slot * slotWords + WORKFLOW_PROJECT]!,
+      this.#numbers.efficiency(slot),
+      this.#context.arrived,
+    );
+  }
+
+  /** UNNAMED stands for the whole label set: the names had no room for one of them. */
+  #nameLabel(slot: number): number {
+    const { words, slotWords } = this.#context.tables.workflows.table;
+    const at = slot * slotWords;
+    return (words[at + WORKFLOW_FLAGS]! & FLAG_UNNAMED) !== 0 ? UNNAMED : words[at + WORKFLOW_NAME]!;
   }
 }

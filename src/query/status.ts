@@ -8,6 +8,7 @@ import { LEVELS, slotAt, WINDOW_SECONDS } from '../model/windows.js';
 import { CURSOR_ARCHIVED, CURSOR_PUBLISHED, positionOf, type RingMemory } from '../ring/layout.js';
 import { Ledger, type LedgerMemory } from '../ring/ledger.js';
 import { STAGE_FOLD, STAGE_INGEST, STAGE_NAMES, STAGE_RUNNING, Vitals } from '../ring/vitals.js';
+import type { StateCount } from '../state/board.js';
 import type { Tables } from '../state/tables.js';
 import { connectionViews } from './connections.js';
 
@@ -20,6 +21,19 @@ export interface StatusMemory {
   readonly archiveBoard: SharedArrayBuffer;
   readonly rejects: SharedArrayBuffer;
 }
+
+/**
+ * The first word is for programs. What leaves by `max_recent_workflows` is not here: every workflow that is over does in
+ * the end, and the archive has it.
+ */
+const LIMITS_MET: readonly (readonly [StateCount, string])[] = [
+  ['series_overflowed', 'series_overflow: raise stats.max_series'],
+  ['workflows_displaced', 'workflows_stale: raise state.max_live_workflows'],
+  ['tasks_untracked', 'tasks_untracked: raise state.max_tasks'],
+  ['tasks_evicted', 'tasks_evicted: raise state.max_tasks_per_workflow or state.max_tasks'],
+  ['shares_full', 'shares_full: raise state.max_tasks'],
+  ['names_full', 'names_full: raise state.names_bytes'],
+];
 
 interface Sample {
   readonly atMs: number;
@@ -78,12 +92,11 @@ export class StatusView {
     const reasons: string[] = [];
     const counts = this.#tables.board.counts();
     const { damagedBytes } = this.#board.written();
-    if (counts.series_overflowed > 0) reasons.push('series_overflow: raise stats.max_series');
+    for (const [count, reason] of LIMITS_MET) if (counts[count] > 0) reasons.push(reason);
     if (this.#tables.reports.overflowed) reasons.push('report_overflow: raise stats.max_series');
     // Of what was lost longer ago no window knows any more.
     const dayAgo = slotAt(Date.now() / 1000 - WINDOW_SECONDS[LEVELS - 1]!);
     if (this.#tables.windowBlocks.lost > dayAgo) reasons.push('windows_lost: raise stats.window_bytes');
-    if (counts.tasks_untracked > 0) reasons.push('tasks_untracked: raise state.max_tasks');
     if (damagedBytes > 0)
       reasons.push(`archive_damaged: ${damagedBytes} bytes of the archive cannot be read`);
     return reasons;

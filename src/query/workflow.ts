@@ -1,64 +1,25 @@
 /** One workflow as the contract shows it: state from the tables, texts from the archive. */
 
-import { workflowReport } from '../fold/report.js';
-import { hashBytes } from '../model/hash.js';
-import { STATUS_NAMES, STATUS_RUNNING } from '../model/status.js';
+import { addCoverTo } from '../fold/cover.js';
+import { IntervalUnion } from '../fold/interval-union.js';
+import { type Report, reportOf } from '../fold/report.js';
+import { STATUS_COMPLETED, STATUS_FAILED } from '../model/status.js';
+import { SHARE_AGENT, SHARE_NEXT, SHARE_SECONDS, SHARE_STATUSES, SHARE_WORKFLOW } from '../state/shares.js';
 import { readSlot, type Tables } from '../state/tables.js';
-import {
-  FLAG_PARALLEL,
-  FLAG_PARALLEL_KNOWN,
-  TASK_AGENT,
-  TASK_DURATION,
-  TASK_END_LINE,
-  TASK_ENDED,
-  TASK_FLAGS,
-  TASK_ID,
-  TASK_KIND,
-  TASK_NEXT,
-  TASK_START_LINE,
-  TASK_STARTED,
-  TASK_STATUS,
-  TASK_TOKENS,
-  TASK_WORKFLOW,
-} from '../state/tasks.js';
-import {
-  FLAG_IMPLICIT,
-  FLAG_OVER,
-  WORKFLOW_ENDED,
-  WORKFLOW_ERROR_LINE,
-  WORKFLOW_FLAGS,
-  WORKFLOW_ID,
-  WORKFLOW_NAME,
-  WORKFLOW_PARENT,
-  WORKFLOW_PHASE,
-  WORKFLOW_PROJECT,
-  WORKFLOW_REQUEST_LINE,
-  WORKFLOW_RUN,
-  WORKFLOW_STARTED,
-  WORKFLOW_STATUS,
-  WORKFLOW_TASKS_BY_STATUS,
-  WORKFLOW_TASKS_TOTAL,
-} from '../state/workflows.js';
+import { ListWalk } from './list-walk.js';
+import { nameKey } from './name-key.js';
 import { Problem } from './problem.js';
+import { tasksOfWorkflow, workflowsOf } from './state-lists.js';
 import type { Line, Texts } from './texts.js';
-
-const TASK_STATUSES = ['running', 'completed', 'failed', 'timeout', 'cancelled'] as const;
-/** A walk over the tasks of a workflow that the fold changes meanwhile is repeated, a bounded number of times. */
-const WALK_TRIES = 20;
-
-interface TaskView {
-  readonly task: string;
-  readonly agent: string;
-  readonly kind: string | null;
-  readonly status: string;
-  readonly parallel: boolean | null;
-  readonly started_at: number | null;
-  readonly ended_at: number | null;
-  readonly duration: number | null;
-  readonly tokens: number | null;
-  readonly startLine: number;
-  readonly endLine: number;
-}
+import {
+  readSummary,
+  readTask,
+  readWorkflow,
+  type TaskReading,
+  taskWithTexts,
+  textOf,
+  type WorkflowReading,
+} from './views.js';
 
 /** @throws Problem 404 where no workflow of this id is in memory, or not this run of it */
 export async function queryWorkflow(
@@ -67,134 +28,126 @@ export async function queryWorkflow(
   id: string,
   run: number | null,
 ): Promise<object> {
-  const slot = findWorkflow(tables, id);
-  const workflow =
+  const { view, length, hash } = nameKey(id);
+  const slot = tables.workflows.findSettled(view, 0, length, hash);
+  const read =
     slot === 0 ? undefined : readSlot(tables.workflows.table, slot, () => readWorkflow(tables, slot));
-  if (workflow === undefined || workflow.workflow !== id) {
+  if (read === undefined || read.summary.workflow !== id) {
     throw new Problem(404, 'No such workflow', `no workflow ${JSON.stringify(id)} is in memory`);
   }
-  if (run !== null && run !== workflow.run) {
-    const detail = `run ${run} of workflow ${JSON.stringify(id)} is not in memory; run ${workflow.run} is`;
+  const { summary, over, requestLine, errorLine } = read;
+  if (run !== null && run !== summary.run) {
+    const detail = `run ${run} of workflow ${JSON.stringify(id)} is not in memory; run ${summary.run} is`;
     throw new Problem(404, 'No such run', detail);
   }
-  const tasks = walkTasks(tables, slot);
-  const wanted = [
-    workflow.requestLine,
-    workflow.errorLine,
-    ...tasks.flatMap((task) => [task.startLine, task.endLine]),
-  ];
-  const lines = await texts.lines(wanted);
-  const { requestLine, errorLine, source, ...rest } = workflow;
+  const tasks = walk(new ListWalk(tasksOfWorkflow(tables, slot), null, (task) => readTask(tables, task)));
+  const shares = readShares(tables, slot, read.firstShare);
+  const lines = await texts.lines([
+    requestLine,
+    errorLine,
+    ...read.groupLines,
+    ...tasks.flatMap(({ startLine, endLine }) => [startLine, endLine]),
+  ]);
+  const { source, ...facts } = summary;
   return {
-    ...rest,
-    request: text(lines, requestLine, 'request'),
-    runs: [{ run: workflow.run, started_at: workflow.started_at, status: workflow.status, source }],
-    children: [],
-    error: text(lines, errorLine, 'error'),
-    tasks: tasks.map(({ startLine, endLine, ...task }) => ({
-      ...task,
-      description: text(lines, startLine, 'description'),
-      error: text(lines, endLine, 'error'),
-      output: lines.get(endLine)?.output ?? null,
-    })),
-    active_agents: workflow.ended_at === null ? agentsWith(tasks, 'running') : [],
-    completed_agents: agentsWith(tasks, 'completed'),
-    failed_agents: agentsWith(tasks, 'failed'),
-    groups: [],
-    metrics: workflowReport(tasks),
+    ...facts,
+    request: textOf(lines, requestLine, 'request'),
+    runs: [{ run: summary.run, started_at: summary.started_at, status: summary.status, source }],
+    children: childrenOf(tables, id),
+    error: textOf(lines, errorLine, 'error'),
+    tasks: tasks.map((task) => taskWithTexts(task, lines)),
+    // The workflow's end ends no task, but nobody works for it any more.
+    active_agents: over ? [] : agentsOf(tasks, [], 'running', 0),
+    completed_agents: agentsOf(tasks, shares, 'completed', STATUS_COMPLETED),
+    failed_agents: agentsOf(tasks, shares, 'failed', STATUS_FAILED),
+    groups: groupsOf(read.groupLines, lines),
+    metrics: metricsOf(read, tasks, shares),
     source,
   };
 }
 
-function findWorkflow(tables: Tables, id: string): number {
-  const bytes = Buffer.from(id);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return tables.workflows.findSettled(view, 0, bytes.length, hashBytes(bytes, 0, bytes.length));
+/** Ids of the workflows in memory that name this one as their parent, in the order in which they did. */
+function childrenOf(tables: Tables, id: string): string[] {
+  const list = workflowsOf(tables, 'byParent', nameKey(id));
+  if (list === null) return [];
+  return walk(new ListWalk(list, null, (slot) => readSummary(tables, slot).workflow)).reverse();
 }
 
-function readWorkflow(tables: Tables, slot: number) {
-  const { names } = tables;
-  const { words, doubles, slotWords, slotDoubles } = tables.workflows.table;
-  const at = slot * slotWords;
-  const d = slot * slotDoubles;
-  const started = known(doubles[d + WORKFLOW_STARTED]!);
-  const ended = known(doubles[d + WORKFLOW_ENDED]!);
-  const flags = words[at + WORKFLOW_FLAGS]!;
-  const byStatus = TASK_STATUSES.map((status) => {
-    return [status, words[at + WORKFLOW_TASKS_BY_STATUS + STATUS_NAMES.indexOf(status)]!];
-  });
-  return {
-    workflow: names.text(words[at + WORKFLOW_ID]!),
-    run: words[at + WORKFLOW_RUN]!,
-    name: names.text(words[at + WORKFLOW_NAME]!) || null,
-    project: names.text(words[at + WORKFLOW_PROJECT]!) || null,
-    parent: names.text(words[at + WORKFLOW_PARENT]!) || null,
-    status: STATUS_NAMES[words[at + WORKFLOW_STATUS]!]!,
-    phase: names.text(words[at + WORKFLOW_PHASE]!) || null,
-    implicit: (flags & FLAG_IMPLICIT) !== 0,
-    started_at: started,
-    ended_at: ended,
-    duration: started === null || ended === null ? null : Math.max(0, ended - started),
-    tasks_total: words[at + WORKFLOW_TASKS_TOTAL]!,
-    tasks_by_status: Object.fromEntries(byStatus),
-    source: (flags & FLAG_OVER) === 0 ? 'live' : 'recent',
-    requestLine: doubles[d + WORKFLOW_REQUEST_LINE]!,
-    errorLine: doubles[d + WORKFLOW_ERROR_LINE]!,
-  };
+function walk<T>(along: ListWalk<T>): T[] {
+  const found: T[] = [];
+  for (let item = along.next(); item !== undefined; item = along.next()) if (item !== null) found.push(item);
+  return found;
 }
 
-function walkTasks(tables: Tables, workflow: number): TaskView[] {
-  for (let tries = 0; ; tries++) {
-    const tasks: TaskView[] = [];
-    let slot = tables.tasks.first(workflow);
-    let whole = true;
-    const bound = tables.tasks.table.top;
-    while (slot !== 0 && tasks.length < bound) {
-      const read = readSlot(tables.tasks.table, slot, () => readTask(tables, slot, workflow));
-      if (read === undefined || read === null) {
-        whole = false;
-        break;
-      }
-      tasks.push(read.task);
-      slot = read.next;
-    }
-    if (whole || tries === WALK_TRIES) return tasks;
+interface Share {
+  readonly agent: string;
+  /** A bit for each status. */
+  readonly statuses: number;
+  readonly seconds: number;
+}
+
+/** What agents did in tasks that are forgotten. */
+function readShares({ shares, names }: Tables, workflow: number, first: number): Share[] {
+  const { table } = shares;
+  const { words, doubles, slotWords, slotDoubles } = table;
+  const found: Share[] = [];
+  for (let slot = first; slot > 0 && slot < table.top && found.length < table.top; ) {
+    const at = slot * slotWords;
+    const seconds = slot * slotDoubles + SHARE_SECONDS;
+    const read = readSlot(table, slot, () => ({
+      workflow: words[at + SHARE_WORKFLOW],
+      share: {
+        agent: names.text(words[at + SHARE_AGENT]!),
+        statuses: words[at + SHARE_STATUSES]!,
+        seconds: doubles[seconds]! + doubles[seconds + 1]!,
+      },
+      next: words[at + SHARE_NEXT]!,
+    }));
+    if (read?.workflow !== workflow) break;
+    found.push(read.share);
+    slot = read.next;
   }
+  return found;
 }
 
-/** null: the slot has been taken by a task of another workflow since it was linked here. */
-function readTask(tables: Tables, slot: number, workflow: number): { task: TaskView; next: number } | null {
-  const { names } = tables;
-  const { words, doubles, slotWords, slotDoubles } = tables.tasks.table;
-  const at = slot * slotWords;
-  const d = slot * slotDoubles;
-  if (words[at + TASK_WORKFLOW] !== workflow || words[at + TASK_ID] === 0) return null;
-  const flags = words[at + TASK_FLAGS]!;
-  const task = {
-    task: names.text(words[at + TASK_ID]!),
-    agent: names.text(words[at + TASK_AGENT]!),
-    kind: names.text(words[at + TASK_KIND]!) || null,
-    status: STATUS_NAMES[words[at + TASK_STATUS]!]! || STATUS_NAMES[STATUS_RUNNING],
-    parallel: (flags & FLAG_PARALLEL_KNOWN) === 0 ? null : (flags & FLAG_PARALLEL) !== 0,
-    started_at: known(doubles[d + TASK_STARTED]!),
-    ended_at: known(doubles[d + TASK_ENDED]!),
-    duration: known(doubles[d + TASK_DURATION]!),
-    tokens: known(doubles[d + TASK_TOKENS]!),
-    startLine: doubles[d + TASK_START_LINE]!,
-    endLine: doubles[d + TASK_END_LINE]!,
+/** Agents with a task of a status: those of the tasks in memory first, in their order. */
+function agentsOf(
+  tasks: readonly TaskReading[],
+  shares: readonly Share[],
+  status: string,
+  bit: number,
+): string[] {
+  const agents = tasks.filter(({ view }) => view.status === status).map(({ view }) => view.agent);
+  const forgotten = shares.filter(({ statuses }) => (statuses & (1 << bit)) !== 0).map(({ agent }) => agent);
+  return [...new Set([...agents, ...forgotten])];
+}
+
+/** Who was in the groups. One whose line is not there any more is left out. */
+function groupsOf(groupLines: readonly number[], lines: ReadonlyMap<number, Line>): unknown[] {
+  return groupLines.flatMap((number) => {
+    const line = lines.get(number);
+    const members = line?.tasks ?? line?.agents;
+    return Array.isArray(members) ? [members] : [];
+  });
+}
+
+function metricsOf(read: WorkflowReading, tasks: readonly TaskReading[], shares: readonly Share[]): Report {
+  const secondsByAgent = new Map<string, number>();
+  const add = (agent: string, seconds: number) => {
+    secondsByAgent.set(agent, (secondsByAgent.get(agent) ?? 0) + seconds);
   };
-  return { task, next: words[at + TASK_NEXT]! };
-}
-
-function known(value: number): number | null {
-  return Number.isNaN(value) ? null : value;
-}
-
-function text(lines: ReadonlyMap<number, Line>, line: number, field: string): string | null {
-  const value = lines.get(line)?.[field];
-  return typeof value === 'string' && value !== '' ? value : null;
-}
-
-function agentsWith(tasks: readonly TaskView[], status: string): string[] {
-  return [...new Set(tasks.filter((task) => task.status === status).map((task) => task.agent))];
+  const union = new IntervalUnion();
+  const closed = read.cover.length === 0 ? 0 : addCoverTo(union, read.cover, 0);
+  for (const { view, worked, secondsBefore } of tasks) {
+    const { agent, ended_at: ended, duration } = view;
+    if (worked) add(agent, secondsBefore + (duration ?? 0));
+    if (ended !== null && duration !== null && duration > 0) union.add(ended - duration, ended);
+  }
+  for (const { agent, seconds } of shares) add(agent, seconds);
+  return reportOf({
+    ...read,
+    busySeconds: read.seconds,
+    coveredSeconds: union.length() - closed,
+    secondsByAgent,
+  });
 }

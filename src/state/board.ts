@@ -14,7 +14,11 @@ export const STATE_COUNTS = [
   'tasks_untracked',
   'series_overflowed',
   'series_expired',
+  // Beyond the contract's.
   'windows_lost',
+  'workflows_displaced',
+  'names_full',
+  'shares_full',
 ] as const;
 
 export type StateCount = (typeof STATE_COUNTS)[number];
@@ -31,6 +35,12 @@ export const COUNT_SERIES_OVERFLOWED = 8;
 export const COUNT_SERIES_EXPIRED = 9;
 /** Slots of time of a cell for which there was no room in the windows. */
 export const COUNT_WINDOWS_LOST = 10;
+/** Made stale since `max_live_workflows` were there, and not by time. */
+export const COUNT_WORKFLOWS_DISPLACED = 11;
+/** A string, a group's line or an interval for which the names had no room. */
+export const COUNT_NAMES_FULL = 12;
+/** A forgotten task whose agent's seconds were lost, since no share was left. */
+export const COUNT_SHARES_FULL = 13;
 
 const LINE = 0;
 const ARRIVED = 1;

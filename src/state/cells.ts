@@ -136,9 +136,9 @@ export class Cells {
     this.#unlink(slot);
     this.#index.remove(words[at + HASH]!, slot);
     this.table.give(slot);
-    for (const ref of labels) this.#names.release(ref, true);
-    this.#names.release(block, false);
-    this.#names.release(metric, true);
+    for (const ref of labels) this.#names.release(ref);
+    this.#names.free(block);
+    this.#names.release(metric);
   }
 
   /** Makes it the one that was sampled last. */
@@ -241,7 +241,7 @@ export class Cells {
   #storeLabels(labels: Int32Array, labelCount: number): number {
     if (labelCount === 0) return 0;
     for (let i = 0; i < labelCount * 2; i++) this.#labelWords[i] = labels[i]!;
-    return this.#names.store(this.#labelView, 0, labelCount * 8, 0);
+    return this.#names.store(this.#labelView, 0, labelCount * 8);
   }
 
   #hash(metric: number, labels: Int32Array, labelCount: number): number {

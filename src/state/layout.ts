@@ -35,6 +35,8 @@ export interface TablesMemory {
   readonly workflowsIndex: SharedArrayBuffer;
   readonly tasks: SharedArrayBuffer;
   readonly tasksIndex: SharedArrayBuffer;
+  readonly shares: SharedArrayBuffer;
+  readonly sharesIndex: SharedArrayBuffer;
   readonly cells: SharedArrayBuffer;
   readonly cellsIndex: SharedArrayBuffer;
   readonly buckets: SharedArrayBuffer;
@@ -47,8 +49,9 @@ export interface TablesMemory {
 
 /** Cells beyond `max_series`, for the overflow of each metric. */
 export const OVERFLOW_CELLS = 1024;
-export const WORKFLOW_BYTES = 208;
-export const TASK_BYTES = 112;
+export const WORKFLOW_BYTES = 304;
+export const TASK_BYTES = 128;
+export const SHARE_BYTES = 40;
 export const CELL_BYTES = 280;
 /** A block of 32 counters, one octave of a histogram. */
 export const BUCKETS_BYTES = 272;
@@ -59,11 +62,17 @@ const OCTAVES_PER_CELL = 32;
 const OPEN_WINDOWS_PART = 1 / 8;
 export const REPORT_BYTES = 128;
 const NAME_BYTES_TYPICAL = 48;
+const SHARES_MIN = 1024;
 /** Room for the words that every state needs, and for some names beside them. */
 const NAMES_BYTES_MIN = 80 * 1024;
 
 export function workflowSlots(limits: StateLimits): number {
   return limits.maxLiveWorkflows + limits.maxRecentWorkflows + 2;
+}
+
+/** Agents of forgotten tasks are few beside the tasks themselves. */
+export function shareSlots(limits: StateLimits): number {
+  return Math.ceil(limits.maxTasks / 8) + SHARES_MIN;
 }
 
 export function cellSlots(limits: StateLimits): number {
@@ -99,6 +108,8 @@ export function allocateTables(limits: StateLimits): TablesMemory {
     workflowsIndex: indexMemory(workflowSlots(limits)),
     tasks: memoryOf((limits.maxTasks + 2) * TASK_BYTES),
     tasksIndex: indexMemory(limits.maxTasks + 2),
+    shares: memoryOf(shareSlots(limits) * SHARE_BYTES),
+    sharesIndex: indexMemory(shareSlots(limits)),
     cells: memoryOf(cellSlots(limits) * CELL_BYTES),
     cellsIndex: indexMemory(cellSlots(limits)),
     buckets: memoryOf(bucketBlocks(limits) * BUCKETS_BYTES),

@@ -1,33 +1,59 @@
 /**
- * Byte strings of the state: ids, agents, kinds, label sets. A heap of blocks in shared memory, each counted by its
- * references, and an index over those that are interned (one block for all equal strings).
+ * Byte strings of the state: ids, agents, kinds, label sets. A heap of blocks in shared memory, and an index over those
+ * that are interned (one block for all equal strings, counted by its references).
  *
- *   heap: ┌───────────────┬────────────────────────────────────────────────────────┬───── free, untouched ─────┐
- *         │ head, 256 B   │ block │ block │ …                                      │                           │
- *         └───────────────┴────────────────────────────────────────────────────────┴───────────────────────────┘
- *   head:  top, blocks in use, free list per size class
- *   block: ┌──────┬────────────┬────────┬─────────────────┐   a multiple of 16 bytes
- *          │ hash │ references │ length │ bytes           │   freed: `hash` links the free list, `references` is 0
- *          └──────┴────────────┴────────┴─────────────────┘
+ *   heap:     ┌───────────────┬────────────────────────────────────────────────────────┬───── free, untouched ─────┐
+ *             │ head, 512 B   │ block │ block │ …                                      │                           │
+ *             └───────────────┴────────────────────────────────────────────────────────┴───────────────────────────┘
+ *   head:     top, blocks in use, free list per size class
+ *   block:                                                     ┌────────┬─────────────────┐
+ *   stored                                                     │ length │ bytes           │   a multiple of 8 bytes;
+ *             ┌──────────────────────────┬──────┬────────────┬─┴────────┼─────────────────┤   freed: its first word
+ *   interned  │ heads of its lists, 32 B │ hash │ references │ length   │ bytes           │   links the free list
+ *             └──────────────────────────┴──────┴────────────┴──────────┴─────────────────┘
  *
- * The index has a reference a place, and grows as in slot-index.ts: head (mask, entries), then the places.
+ * An interned string heads the lists of what has it for an agent, a project, a phase or a parent (slot-list.ts): newest
+ * entry and length, each a word. Who is in a list holds a reference.
  *
- * A reference is the block's offset / 8; 0 is the empty string. Blocks of one size class are used again, so a steady
- * state takes no new room. Only the fold writes. A reader must hold the sequence lock of the slot that told it
- * the reference: while that slot is unchanged, the block is not freed.
+ * The index has a reference a place, and grows as in slot-index.ts: head (mask, entries, version), then the places.
+ *
+ * A reference is the offset of the block's length / 8; 0 is the empty string. Blocks of one size class are used again, so a
+ * steady state takes no new room. Only the fold writes. A reader must hold the sequence lock of the slot that told
+ * it the reference: while that slot is unchanged, the block is not freed.
  */
 
-const HEAD_BYTES = 256;
+import { stepVersion } from './sequence-lock.js';
+
+const HEAD_BYTES = 512;
 const TOP = 0;
 const USED = 1;
 const FREE_LISTS = 4;
-const CLASS_COUNT = 40; // blocks up to 640 bytes: a name of 256, a label set of 2 × 16 references
-const BLOCK_HEADER_BYTES = 12;
+/** Blocks up to 960 bytes: a name of 256, a label set of 2 × 16 references, the lines of 100 groups. */
+const CLASS_COUNT = 120;
+const CLASS_BYTES = 8;
+const LENGTH_BYTES = 4;
+/** Between the length and the first double. */
+const DOUBLES_PADDING = 4;
+const BYTES_MAX = CLASS_COUNT * CLASS_BYTES - LENGTH_BYTES;
+
+/** The lists that an interned string heads. */
+export const LIST_AGENT = 0;
+export const LIST_PROJECT = 1;
+export const LIST_PHASE = 2;
+export const LIST_PARENT = 3;
+const LIST_COUNT = 4;
+const HEAD_WORDS = 2;
+/** Words of an interned block before its length. */
+const INTERNED_WORDS = LIST_COUNT * HEAD_WORDS + 2;
+const REFERENCES = -1;
+const HASH = -2;
 
 const MASK = 0;
 const ENTRIES = 1;
+const VERSION = 2;
 const INDEX_HEAD_WORDS = 16;
 const PLACES_MIN = 1024;
+const FIND_TRIES = 1000;
 
 /** Bytes for the index of so many interned strings. */
 export function namesIndexBytes(strings: number): number {
@@ -35,63 +61,60 @@ export function namesIndexBytes(strings: number): number {
 }
 
 export class Names {
-  readonly #words: Int32Array;
+  /** The heap, for the heads of lists. */
+  readonly words: Int32Array;
+  /** The heap, for blocks of doubles. */
+  readonly doubles: Float64Array;
   readonly #bytes: Uint8Array;
   readonly #index: Int32Array;
   readonly #placesMax: number;
   readonly #endWord: number;
 
   constructor(memory: SharedArrayBuffer, index: SharedArrayBuffer) {
-    this.#words = new Int32Array(memory);
+    this.words = new Int32Array(memory);
+    this.doubles = new Float64Array(memory, 0, memory.byteLength >> 3);
     this.#bytes = new Uint8Array(memory);
     this.#index = new Int32Array(index);
     this.#placesMax = 2 ** Math.floor(Math.log2(this.#index.length - INDEX_HEAD_WORDS));
     if (this.#index[MASK] === 0) this.#index[MASK] = Math.min(PLACES_MIN, this.#placesMax) - 1;
-    this.#endWord = this.#words.length;
-    if (this.#words[TOP] === 0) this.#words[TOP] = HEAD_BYTES / 4;
+    this.#endWord = this.words.length;
+    if (this.words[TOP] === 0) this.words[TOP] = HEAD_BYTES / 4;
   }
 
   /** Bytes taken from the heap, freed blocks included. */
   get heapBytes(): number {
-    return this.#words[TOP]! * 4;
+    return this.words[TOP]! * 4;
   }
 
   get blocks(): number {
-    return this.#words[USED]!;
+    return this.words[USED]!;
   }
 
   clear(): void {
-    if (this.#words[TOP] === HEAD_BYTES / 4) return; // nothing stored yet: untouched memory stays so
-    this.#words.fill(0, 0, this.#words[TOP]);
-    this.#index.fill(0, 0, INDEX_HEAD_WORDS + this.#index[MASK]! + 1);
-    this.#index[MASK] = Math.min(PLACES_MIN, this.#placesMax) - 1;
-    this.#words[TOP] = HEAD_BYTES / 4;
+    if (this.words[TOP] === HEAD_BYTES / 4) return; // nothing stored yet: untouched memory stays so
+    this.words.fill(0, 0, this.words[TOP]);
+    const index = this.#index;
+    const version = index[VERSION]!;
+    index.fill(0, 0, INDEX_HEAD_WORDS + index[MASK]! + 1);
+    index[MASK] = Math.min(PLACES_MIN, this.#placesMax) - 1;
+    index[VERSION] = (version + 2) & 0x3fff_fffe;
+    this.words[TOP] = HEAD_BYTES / 4;
   }
 
-  /** A block of its own for these bytes, with one reference; 0 if the heap is full. */
-  store(source: DataView, offset: number, length: number, hash: number): number {
-    const sizeClass = (BLOCK_HEADER_BYTES + length + 15) >> 4;
-    const words = this.#words;
-    let word = words[FREE_LISTS + sizeClass]!;
-    if (word !== 0) {
-      words[FREE_LISTS + sizeClass] = words[word]!;
-    } else {
-      word = words[TOP]!;
-      if (word + sizeClass * 4 > this.#endWord) return 0;
-      words[TOP] = word + sizeClass * 4;
-    }
-    words[USED]! += 1;
-    words[word] = hash;
-    words[word + 1] = 1;
-    words[word + 2] = length;
-    let to = word + 3;
-    let i = 0;
-    for (; i + 4 <= length; i += 4) words[to++] = source.getInt32(offset + i, true);
-    if (i < length) {
-      let last = 0;
-      for (let shift = 0; i < length; i++, shift += 8) last |= source.getUint8(offset + i) << shift;
-      words[to] = last;
-    }
+  /** A block of its own for these bytes, which one reference holds; 0 if the heap is full. */
+  store(source: DataView, offset: number, length: number): number {
+    const word = this.#take(LENGTH_BYTES + length);
+    if (word !== 0) this.#write(word, source, offset, length);
+    return word >> 1;
+  }
+
+  /** A block of its own for so many doubles, all 0, the first at `doubles[reference + 1]`; 0 if the heap is full. */
+  reserve(count: number): number {
+    const length = DOUBLES_PADDING + count * 8;
+    const word = this.#take(LENGTH_BYTES + length);
+    if (word === 0) return 0;
+    this.words.fill(0, word, word + (count + 1) * 2);
+    this.words[word] = length;
     return word >> 1;
   }
 
@@ -99,16 +122,22 @@ export class Names {
   intern(source: DataView, offset: number, length: number, hash: number): number {
     const known = this.find(source, offset, length, hash);
     if (known !== 0) {
-      this.#words[known * 2 + 1]! += 1;
+      this.words[known * 2 + REFERENCES]! += 1;
       return known;
     }
     const index = this.#index;
     if ((index[ENTRIES]! + 1) * 2 > index[MASK]! + 1 && !this.#double()) return 0;
-    const ref = this.store(source, offset, length, hash);
-    if (ref === 0) return 0;
+    const start = this.#take(INTERNED_WORDS * 4 + LENGTH_BYTES + length);
+    if (start === 0) return 0;
+    const words = this.words;
+    const word = start + INTERNED_WORDS;
+    for (let i = start; i < word + HASH; i++) words[i] = 0;
+    words[word + HASH] = hash;
+    words[word + REFERENCES] = 1;
+    this.#write(word, source, offset, length);
     index[ENTRIES]! += 1;
-    this.#place(ref, hash);
-    return ref;
+    this.#place(word >> 1, hash);
+    return word >> 1;
   }
 
   /** The interned block of these bytes, without a new reference; 0 if there is none. */
@@ -118,13 +147,23 @@ export class Names {
     for (let place = hash & mask; ; place = (place + 1) & mask) {
       const ref = index[INDEX_HEAD_WORDS + place]!;
       if (ref === 0) return 0;
-      if (this.#words[ref * 2] === hash && this.equals(ref, source, offset, length)) return ref;
+      if (this.words[ref * 2 + HASH] === hash && this.equals(ref, source, offset, length)) return ref;
+    }
+  }
+
+  /** For readers in another thread: looks again while entries of the index move, a bounded number of times. */
+  findSettled(source: DataView, offset: number, length: number, hash: number): number {
+    for (let tries = 0; ; tries++) {
+      const version = Atomics.load(this.#index, VERSION);
+      const ref = this.find(source, offset, length, hash);
+      if (ref !== 0 || tries === FIND_TRIES) return ref;
+      if ((version & 1) === 0 && version === Atomics.load(this.#index, VERSION)) return 0;
     }
   }
 
   equals(ref: number, source: DataView, offset: number, length: number): boolean {
-    const words = this.#words;
-    let word = ref * 2 + 2;
+    const words = this.words;
+    let word = ref * 2;
     if (words[word] !== length) return false;
     word++;
     let i = 0;
@@ -137,22 +176,67 @@ export class Names {
     return true;
   }
 
+  /** One reference more to an interned block. */
   retain(ref: number): void {
-    if (ref !== 0) this.#words[ref * 2 + 1]! += 1;
+    if (ref !== 0) this.words[ref * 2 + REFERENCES]! += 1;
   }
 
-  /** Gives one reference back; the last one frees the block. @param interned whether it came from `intern` */
-  release(ref: number, interned: boolean): void {
+  /** Gives one reference to an interned block back; the last one frees it. */
+  release(ref: number): void {
     if (ref === 0) return;
     const word = ref * 2;
-    const words = this.#words;
-    words[word + 1]! -= 1;
-    if (words[word + 1] !== 0) return;
-    if (interned) this.#unlink(ref, words[word]!);
-    const sizeClass = (BLOCK_HEADER_BYTES + words[word + 2]! + 15) >> 4;
+    const words = this.words;
+    words[word + REFERENCES]! -= 1;
+    if (words[word + REFERENCES] !== 0) return;
+    this.#unlink(ref, words[word + HASH]!);
+    this.#give(word - INTERNED_WORDS, INTERNED_WORDS * 4 + LENGTH_BYTES + words[word]!);
+  }
+
+  /** Frees a block that was stored or reserved. */
+  free(ref: number): void {
+    if (ref !== 0) this.#give(ref * 2, LENGTH_BYTES + this.words[ref * 2]!);
+  }
+
+  /** The word, in `words`, of the head of a list that an interned block has: its newest entry; the next word is its length. */
+  headOf(ref: number, list: number): number {
+    return ref * 2 - INTERNED_WORDS + list * HEAD_WORDS;
+  }
+
+  /** @returns the first word of a block, or 0 if there is no room */
+  #take(bytes: number): number {
+    const words = this.words;
+    const sizeClass = (bytes + CLASS_BYTES - 1) >> 3;
+    let word = words[FREE_LISTS + sizeClass]!;
+    if (word !== 0) {
+      words[FREE_LISTS + sizeClass] = words[word]!;
+    } else {
+      word = words[TOP]!;
+      if (word + sizeClass * 2 > this.#endWord) return 0;
+      words[TOP] = word + sizeClass * 2;
+    }
+    words[USED]! += 1;
+    return word;
+  }
+
+  #give(word: number, bytes: number): void {
+    const words = this.words;
+    const sizeClass = (bytes + CLASS_BYTES - 1) >> 3;
     words[word] = words[FREE_LISTS + sizeClass]!;
     words[FREE_LISTS + sizeClass] = word;
     words[USED]! -= 1;
+  }
+
+  #write(word: number, source: DataView, offset: number, length: number): void {
+    const words = this.words;
+    words[word] = length;
+    let to = word + 1;
+    let i = 0;
+    for (; i + 4 <= length; i += 4) words[to++] = source.getInt32(offset + i, true);
+    if (i < length) {
+      let last = 0;
+      for (let shift = 0; i < length; i++, shift += 8) last |= source.getUint8(offset + i) << shift;
+      words[to] = last;
+    }
   }
 
   #place(ref: number, hash: number): void {
@@ -169,9 +253,11 @@ export class Names {
     const places = index[MASK]! + 1;
     if (places === this.#placesMax) return false;
     const refs = index.slice(INDEX_HEAD_WORDS, INDEX_HEAD_WORDS + places);
+    stepVersion(index, VERSION);
     index.fill(0, INDEX_HEAD_WORDS, INDEX_HEAD_WORDS + places);
     index[MASK] = places * 2 - 1;
-    for (const ref of refs) if (ref !== 0) this.#place(ref, this.#words[ref * 2]!);
+    for (const ref of refs) if (ref !== 0) this.#place(ref, this.words[ref * 2 + HASH]!);
+    stepVersion(index, VERSION);
     return true;
   }
 
@@ -181,12 +267,13 @@ export class Names {
     const mask = index[MASK]!;
     let hole = hash & mask;
     while (index[INDEX_HEAD_WORDS + hole] !== ref) hole = (hole + 1) & mask;
+    stepVersion(index, VERSION);
     let place = hole;
     for (;;) {
       place = (place + 1) & mask;
       const other = index[INDEX_HEAD_WORDS + place]!;
       if (other === 0) break;
-      const home = this.#words[other * 2]! & mask;
+      const home = this.words[other * 2 + HASH]! & mask;
       if (((place - home) & mask) >= ((place - hole) & mask)) {
         index[INDEX_HEAD_WORDS + hole] = other;
         hole = place;
@@ -194,26 +281,23 @@ export class Names {
     }
     index[INDEX_HEAD_WORDS + hole] = 0;
     index[ENTRIES]! -= 1;
+    stepVersion(index, VERSION);
   }
 
   lengthOf(ref: number): number {
-    return this.#words[ref * 2 + 2]!;
+    return this.words[ref * 2]!;
   }
 
-  hashOf(ref: number): number {
-    return this.#words[ref * 2]!;
-  }
-
-  /** A 4-byte word of the block's bytes, for label sets. */
+  /** A 4-byte word of the block's bytes, for blocks that hold words. */
   wordOf(ref: number, index: number): number {
-    return this.#words[ref * 2 + 3 + index]!;
+    return this.words[ref * 2 + 1 + index]!;
   }
 
   /** For readers: the string, or what stands there if the block was freed meanwhile (the slot's lock tells). */
   text(ref: number): string {
     if (ref === 0) return '';
-    const from = ref * 8 + BLOCK_HEADER_BYTES;
-    const length = Math.min(Math.max(this.lengthOf(ref), 0), CLASS_COUNT * 16);
+    const from = ref * 8 + LENGTH_BYTES;
+    const length = Math.min(Math.max(this.lengthOf(ref), 0), BYTES_MAX);
     return Buffer.from(this.#bytes.slice(from, from + length)).toString('utf8');
   }
 }

@@ -5,7 +5,7 @@
  *   ┌──────┬─────────┬─────────┬─────┐ ┌──────┬──────┐ ┌──────┬──────┐
  *   │ mask │ entries │ version │  …  │ │ hash │ slot │ │ hash │ slot │ …     slot 0: the place is empty
  *   └──────┴─────────┴─────────┴─────┘ └──────┴──────┘ └──────┴──────┘
- *     head, 64 bytes                     at most half of mask + 1 places are taken
+ *     head, 64 bytes                     at most five eighths of mask + 1 places are taken
  *
  * The places in use begin few and double, up to what the memory holds: a small state stays in the cache, where the same
  * entries strewn over the whole of it would cost a miss each.
@@ -25,7 +25,7 @@ const PLACES_MIN = 1024;
 
 /** Bytes for an index of so many entries. */
 export function slotIndexBytes(entries: number): number {
-  const places = 2 ** Math.ceil(Math.log2(Math.max(entries * 2, PLACES_MIN)));
+  const places = 2 ** Math.ceil(Math.log2(Math.max((entries * 8) / 5, PLACES_MIN)));
   return HEAD_WORDS * 4 + places * 8;
 }
 
@@ -60,7 +60,7 @@ export class SlotIndex {
   insert(hash: number, slot: number): void {
     const words = this.#words;
     words[ENTRIES]! += 1;
-    if (words[ENTRIES]! * 2 > words[MASK]! + 1) this.#double();
+    if (words[ENTRIES]! * 8 > (words[MASK]! + 1) * 5) this.#double();
     this.#place(hash, slot);
   }
 

@@ -7,6 +7,7 @@ import { Buckets } from './histogram.js';
 import { BUCKETS_BYTES, type TablesMemory } from './layout.js';
 import { Names } from './names.js';
 import { Reports } from './reports.js';
+import { Shares } from './shares.js';
 import { Tasks } from './tasks.js';
 import { WindowBlocks } from './window-blocks.js';
 import { Workflows } from './workflows.js';
@@ -19,6 +20,7 @@ export class Tables {
   readonly names: Names;
   readonly workflows: Workflows;
   readonly tasks: Tasks;
+  readonly shares: Shares;
   readonly cells: Cells;
   readonly buckets: Buckets;
   readonly clients: Clients;
@@ -33,6 +35,7 @@ export class Tables {
     this.names = new Names(memory.names, memory.namesIndex);
     this.workflows = new Workflows(memory.workflows, memory.workflowsIndex, this.names);
     this.tasks = new Tasks(memory.tasks, memory.tasksIndex, this.names, this.workflows);
+    this.shares = new Shares(memory.shares, memory.sharesIndex, this.names, this.workflows);
     this.cells = new Cells(memory.cells, memory.cellsIndex, this.names, memory.limits.maxSeries);
     this.buckets = new Buckets(memory.buckets);
     this.clients = new Clients(memory.clients);
@@ -43,7 +46,13 @@ export class Tables {
 
   /** Bytes of the slots and names that have been touched; what lies above them is untouched, and costs no memory. */
   usedBytes(): number {
-    const slots = [this.workflows.table, this.tasks.table, this.cells.table, this.reports.table];
+    const slots = [
+      this.workflows.table,
+      this.tasks.table,
+      this.shares.table,
+      this.cells.table,
+      this.reports.table,
+    ];
     const bytes = slots.reduce((sum, table) => sum + table.top * table.slotWords * 4, 0);
     const blocks = (this.buckets.used + this.windowBuckets.used) * BUCKETS_BYTES;
     return bytes + blocks + this.windowBlocks.usedBytes + this.names.heapBytes + this.clients.usedBytes;
@@ -53,6 +62,7 @@ export class Tables {
     this.board.clear();
     this.workflows.clear();
     this.tasks.clear();
+    this.shares.clear();
     this.cells.clear();
     this.buckets.clear();
     this.windowBuckets.clear();

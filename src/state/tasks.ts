@@ -1,20 +1,26 @@
 /**
  * Tasks: one slot for each (workflow, agent, task), found in constant time, and linked in the order of their first event
- * within their workflow. Those that have ended are linked once more, oldest first, since they are forgotten first.
+ * within their workflow. Those that have ended are linked once more, oldest first, since they are forgotten first. Those of
+ * one agent and those of one status are lists by entry (slot-list.ts). A slot is two cache lines: words, then doubles.
  *
  *   words   0 lock · 1 hash · 2 workflow · 3 agent · 4 kind · 5 id · 6 status · 7 flags · 8 previous · 9 next
- *           10 older ended · 11 newer ended
- *   doubles 6 started · 7 ended · 8 duration · 9 tokens · 10 line of the start · 11 line of the end
+ *           10 older ended · 11 newer ended · 12, 13 links of its agent · 14, 15 of its status
+ *   doubles 8 started · 9 ended · 10 duration · 11 tokens · 12 line of the description · 13 line of its status
+ *           14 line of its first event · 15 seconds of executions before this one
  *   head    4, 5 first and last task of no workflow · 6, 7 oldest and newest ended one · 8 held · 9 running, in all
+ *           10…25 heads by status
  *
- * Times and durations are seconds, NaN where unknown. The id is a block of its own, agent and kind are interned.
+ * Times and durations are seconds, NaN where unknown. The id is a block of its own, agent and kind are interned. A line of
+ * the log is the first event of one task at most, and gives one task a status, so the lines number the entries of the
+ * lists: that of the first event the entry of its workflow's and its agent's, that of its status the one there.
  */
 
 import { HASH_SEED, hashEnd, hashWord } from '../model/hash.js';
 import { STATUS_RUNNING } from '../model/status.js';
 import { TASK_BYTES } from './layout.js';
-import type { Names } from './names.js';
+import { LIST_AGENT, type Names } from './names.js';
 import { SlotIndex } from './slot-index.js';
+import { SlotList } from './slot-list.js';
 import { HEAD_OWN, SlotTable } from './slot-table.js';
 import {
   WORKFLOW_ENDED_NEWEST,
@@ -25,6 +31,7 @@ import {
   type Workflows,
 } from './workflows.js';
 
+const FIND_TRIES = 1000;
 const HASH = 1;
 export const TASK_WORKFLOW = 2;
 export const TASK_AGENT = 3;
@@ -36,13 +43,20 @@ const PREVIOUS = 8;
 export const TASK_NEXT = 9;
 const OLDER_ENDED = 10;
 const NEWER_ENDED = 11;
+const AGENT_LINKS = 12;
+const STATUS_LINKS = 14;
 
-export const TASK_STARTED = 6;
-export const TASK_ENDED = 7;
-export const TASK_DURATION = 8;
-export const TASK_TOKENS = 9;
-export const TASK_START_LINE = 10;
-export const TASK_END_LINE = 11;
+export const TASK_STARTED = 8;
+export const TASK_ENDED = 9;
+export const TASK_DURATION = 10;
+export const TASK_TOKENS = 11;
+/** Of the start that brought a description; 0: none did. */
+export const TASK_DESCRIPTION_LINE = 12;
+/** Of the event that gave it its status. */
+export const TASK_STATUS_LINE = 13;
+export const TASK_FIRST_LINE = 14;
+/** Durations of executions under the same id that a new one has replaced. */
+export const TASK_SECONDS_BEFORE = 15;
 
 /** `parallel` was said, and its value. */
 export const FLAG_PARALLEL_KNOWN = 1;
@@ -51,6 +65,10 @@ export const FLAG_PARALLEL = 2;
 export const FLAG_MEASURED = 4;
 /** It has a kind for which the names had no room. */
 export const FLAG_UNNAMED = 8;
+/** The line of its end brings an output or an error. */
+export const FLAG_END_TEXTS = 16;
+/** An execution under the same id has ended before this one. */
+export const FLAG_REPEATED = 32;
 
 const LOOSE_FIRST = HEAD_OWN;
 const LOOSE_LAST = HEAD_OWN + 1;
@@ -58,15 +76,20 @@ const LOOSE_ENDED_OLDEST = HEAD_OWN + 2;
 const LOOSE_ENDED_NEWEST = HEAD_OWN + 3;
 const LOOSE_HELD = HEAD_OWN + 4;
 const RUNNING = HEAD_OWN + 5;
+const STATUS_HEADS = HEAD_OWN + 6;
 
 export class Tasks {
   readonly table: SlotTable;
+  readonly byAgent: SlotList;
+  readonly byStatus: SlotList;
   readonly #index: SlotIndex;
   readonly #names: Names;
   readonly #workflows: Workflows;
 
   constructor(memory: SharedArrayBuffer, index: SharedArrayBuffer, names: Names, workflows: Workflows) {
     this.table = new SlotTable(memory, TASK_BYTES);
+    this.byAgent = new SlotList(this.table, AGENT_LINKS, TASK_FIRST_LINE);
+    this.byStatus = new SlotList(this.table, STATUS_LINKS, TASK_STATUS_LINE);
     this.#index = new SlotIndex(index);
     this.#names = names;
     this.#workflows = workflows;
@@ -80,6 +103,11 @@ export class Tasks {
   /** Tasks whose status is running, of all workflows and of none. */
   get running(): number {
     return this.table.words[RUNNING]!;
+  }
+
+  /** The word, in the table's words, of the head of the list of a status. */
+  statusHead(status: number): number {
+    return STATUS_HEADS + 2 * status;
   }
 
   keyHash(workflow: number, agent: number, idHash: number): number {
@@ -107,8 +135,8 @@ export class Tasks {
     }
   }
 
-  /** A new task, running; 0 if slots or names are used up. Takes a reference to `agent`. */
-  create(
+  /** For readers in another thread: looks again while entries of the index move, a bounded number of times. */
+  findSettled(
     workflow: number,
     agent: number,
     source: DataView,
@@ -116,11 +144,30 @@ export class Tasks {
     length: number,
     hash: number,
   ): number {
-    const id = this.#names.store(source, offset, length, hash);
+    for (let tries = 0; ; tries++) {
+      const version = this.#index.settled();
+      const slot = this.find(workflow, agent, source, offset, length, hash);
+      if (slot !== 0 || tries === FIND_TRIES) return slot;
+      if (version >= 0 && version === this.#index.settled()) return 0;
+    }
+  }
+
+  /** A new task, running; 0 if slots or names are used up. Takes a reference to `agent`. @param line of its first event */
+  create(
+    workflow: number,
+    agent: number,
+    source: DataView,
+    offset: number,
+    length: number,
+    hash: number,
+    line: number,
+  ): number {
+    const names = this.#names;
+    const id = names.store(source, offset, length);
     if (id === 0) return 0;
     const slot = this.table.take();
     if (slot === 0) {
-      this.#names.release(id, false);
+      names.free(id);
       return 0;
     }
     const key = this.keyHash(workflow, agent, hash);
@@ -135,8 +182,10 @@ export class Tasks {
     words[RUNNING]! += 1;
     this.forgetTimes(slot);
     this.#append(slot, workflow);
+    this.byAgent.enter(names.words, names.headOf(agent, LIST_AGENT), slot, line);
+    this.byStatus.enter(words, this.statusHead(STATUS_RUNNING), slot, line);
     this.table.unlock(slot);
-    this.#names.retain(agent);
+    names.retain(agent);
     this.#index.insert(key, slot);
     return slot;
   }
@@ -151,13 +200,15 @@ export class Tasks {
     doubles[at + TASK_TOKENS] = Number.NaN;
   }
 
-  /** Sets the status, and keeps the count of running ones and the order of ended ones. Call inside the slot's lock. */
-  setStatus(slot: number, status: number): void {
+  /** Sets the status, and keeps the lists and the count of running ones. Call inside the slot's lock. @param line of the event */
+  setStatus(slot: number, status: number, line: number): void {
     const words = this.table.words;
     const at = slot * this.table.slotWords + TASK_STATUS;
     const before = words[at]!;
     if (before === status) return;
+    this.byStatus.leave(words, this.statusHead(before), slot);
     words[at] = status;
+    this.byStatus.enter(words, this.statusHead(status), slot, line);
     if (before === STATUS_RUNNING) {
       words[RUNNING]! -= 1;
       this.#linkEnded(slot);
@@ -189,20 +240,27 @@ export class Tasks {
   }
 
   remove(slot: number): void {
+    const names = this.#names;
     const words = this.table.words;
     const at = slot * this.table.slotWords;
     const workflow = words[at + TASK_WORKFLOW]!;
-    if (words[at + TASK_STATUS] === STATUS_RUNNING) words[RUNNING]! -= 1;
-    else this.#unlinkEnded(slot);
-    this.#detach(slot, workflow);
-    this.#index.remove(words[at + HASH]!, slot);
     const id = words[at + TASK_ID]!;
     const agent = words[at + TASK_AGENT]!;
     const kind = words[at + TASK_KIND]!;
+    const status = words[at + TASK_STATUS]!;
+    if (status === STATUS_RUNNING) words[RUNNING]! -= 1;
+    else this.#unlinkEnded(slot);
+    this.#index.remove(words[at + HASH]!, slot);
+    this.table.lock(slot);
+    words[at + TASK_ID] = 0;
+    this.#detach(slot, workflow);
+    this.byAgent.leave(names.words, names.headOf(agent, LIST_AGENT), slot);
+    this.byStatus.leave(words, this.statusHead(status), slot);
+    this.table.unlock(slot);
     this.table.give(slot);
-    this.#names.release(id, false);
-    this.#names.release(agent, true);
-    this.#names.release(kind, true);
+    names.free(id);
+    names.release(agent);
+    names.release(kind);
   }
 
   clear(): void {

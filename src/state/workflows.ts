@@ -1,21 +1,29 @@
 /**
  * Workflows: one slot for each run that is in memory, found by id in constant time, and linked by when an event last
- * touched it: the live ones and those that are over (recent) each in a list of their own.
+ * touched it: the live ones and those that are over (recent) each in a list of their own. All of them, those of one
+ * status, phase, project and parent are lists by entry (slot-list.ts).
  *
  *   words   0 lock · 1 hash · 2 id · 3 name · 4 project · 5 phase · 6 parent · 7 status · 8 flags · 9 older · 10 newer
  *           11 first task · 12 last task · 13 tasks held · 14 run · 15 tasks in all · 16…23 tasks by status
- *           24 oldest ended task · 25 newest ended task
- *   doubles 13 started · 14 ended · 15 touched · 16 duration sum · 17 tokens · 18…21 lines of start, request, end, error
+ *           24 oldest ended task · 25 newest ended task · 26, 27 links of all · 28, 29 of its status · 30, 31 of its phase
+ *           32, 33 of its project · 34, 35 of its parent · 36 groups · 37 cover · 38 first share
+ *           39 executions · 40 parallel ones · 41 completed ones · 42 groups with a duration · 43 unused
+ *   doubles 22 started · 23 ended · 24 touched · 25 line of the request · 26 line of the error · 27…31 numbers of the entries
+ *           in all, status, phase, project, parent · 32, 33 seconds of its tasks · 34, 35 tokens · 36, 37 speed-ups
  *   head    4 newest live · 5 oldest live · 6 live · 7 newest recent · 8 oldest recent · 9 recent
+ *           double 5: entries so far · 12 newest of all · 13 all · 14…29 heads by status
  *
  * Times are seconds since the epoch, NaN where unknown; lines are numbers of accepted lines, 0 where none: a text
- * (request, error) is not state, it is read from the log by the number of its line. Id and parent are blocks of their own,
- * name, project and phase are interned.
+ * (request, error) is not state, it is read from the log by the number of its line. The id is a block of its own, name,
+ * project, phase and parent are interned. `groups` and `cover` are blocks of doubles (names.ts) of fold/groups.ts and
+ * fold/cover.ts, `first share` begins a chain of state/shares.ts. The sums are pairs: sum and error of the sum.
  */
 
+import { STATUS_RUNNING } from '../model/status.js';
 import { WORKFLOW_BYTES } from './layout.js';
-import type { Names } from './names.js';
+import { LIST_PARENT, LIST_PHASE, LIST_PROJECT, type Names } from './names.js';
 import { SlotIndex } from './slot-index.js';
+import { SlotList } from './slot-list.js';
 import { HEAD_OWN, SlotTable } from './slot-table.js';
 
 const HASH = 1;
@@ -37,12 +45,33 @@ export const WORKFLOW_TASKS_TOTAL = 15;
 export const WORKFLOW_TASKS_BY_STATUS = 16;
 export const WORKFLOW_ENDED_OLDEST = 24;
 export const WORKFLOW_ENDED_NEWEST = 25;
+const ALL_LINKS = 26;
+const STATUS_LINKS = 28;
+const PHASE_LINKS = 30;
+const PROJECT_LINKS = 32;
+const PARENT_LINKS = 34;
+export const WORKFLOW_GROUPS = 36;
+export const WORKFLOW_COVER = 37;
+export const WORKFLOW_SHARE_FIRST = 38;
+export const WORKFLOW_EXECUTIONS = 39;
+export const WORKFLOW_PARALLEL = 40;
+export const WORKFLOW_COMPLETED = 41;
+export const WORKFLOW_GROUPS_MEASURED = 42;
 
-export const WORKFLOW_STARTED = 13;
-export const WORKFLOW_ENDED = 14;
-export const WORKFLOW_TOUCHED = 15;
-export const WORKFLOW_REQUEST_LINE = 19;
-export const WORKFLOW_ERROR_LINE = 21;
+export const WORKFLOW_STARTED = 22;
+export const WORKFLOW_ENDED = 23;
+export const WORKFLOW_TOUCHED = 24;
+export const WORKFLOW_REQUEST_LINE = 25;
+export const WORKFLOW_ERROR_LINE = 26;
+const ALL_ENTRY = 27;
+const STATUS_ENTRY = 28;
+const PHASE_ENTRY = 29;
+const PROJECT_ENTRY = 30;
+const PARENT_ENTRY = 31;
+/** This and the two below: the sum, and the error of the sum in the double after it. */
+export const WORKFLOW_SECONDS = 32;
+export const WORKFLOW_TOKENS = 34;
+export const WORKFLOW_SPEEDUPS = 36;
 
 /** Came to life by an event that named it; no `workflow.start` was seen. */
 export const FLAG_IMPLICIT = 1;
@@ -59,9 +88,25 @@ const RECENT_LIST = HEAD_OWN + 3;
 const NEWEST = 0;
 const OLDEST = 1;
 const LENGTH = 2;
+const ENTRIES = 5; // in doubles
+const ALL_HEAD = 12;
+const STATUS_HEADS = 14;
+
+/** A word that holds an interned string, and the list of the slots that hold the same. */
+interface NamedList {
+  readonly word: number;
+  readonly list: number;
+  readonly slots: SlotList;
+}
 
 export class Workflows {
   readonly table: SlotTable;
+  /** Every workflow in memory, in the order in which they came to life. */
+  readonly all: SlotList;
+  readonly byStatus: SlotList;
+  readonly byPhase: NamedList;
+  readonly byProject: NamedList;
+  readonly byParent: NamedList;
   readonly #index: SlotIndex;
   readonly #names: Names;
 
@@ -69,6 +114,14 @@ export class Workflows {
     this.table = new SlotTable(memory, WORKFLOW_BYTES);
     this.#index = new SlotIndex(index);
     this.#names = names;
+    const named = (word: number, list: number, links: number, entry: number): NamedList => {
+      return { word, list, slots: new SlotList(this.table, links, entry) };
+    };
+    this.all = new SlotList(this.table, ALL_LINKS, ALL_ENTRY);
+    this.byStatus = new SlotList(this.table, STATUS_LINKS, STATUS_ENTRY);
+    this.byPhase = named(WORKFLOW_PHASE, LIST_PHASE, PHASE_LINKS, PHASE_ENTRY);
+    this.byProject = named(WORKFLOW_PROJECT, LIST_PROJECT, PROJECT_LINKS, PROJECT_ENTRY);
+    this.byParent = named(WORKFLOW_PARENT, LIST_PARENT, PARENT_LINKS, PARENT_ENTRY);
   }
 
   get live(): number {
@@ -86,6 +139,15 @@ export class Workflows {
 
   get oldestRecent(): number {
     return this.table.words[RECENT_LIST + OLDEST]!;
+  }
+
+  /** The word, in the table's words, of the head of the list of all. */
+  get allHead(): number {
+    return ALL_HEAD;
+  }
+
+  statusHead(status: number): number {
+    return STATUS_HEADS + 2 * status;
   }
 
   /** @returns the slot, or 0 */
@@ -110,41 +172,73 @@ export class Workflows {
     }
   }
 
-  /** A new live workflow, touched last; 0 if slots or names are used up. */
+  /** A new live workflow, running and touched last; 0 if slots or names are used up. */
   create(source: DataView, offset: number, length: number, hash: number): number {
-    const id = this.#names.store(source, offset, length, hash);
+    const id = this.#names.store(source, offset, length);
     if (id === 0) return 0;
     const slot = this.table.take();
     if (slot === 0) {
-      this.#names.release(id, false);
+      this.#names.free(id);
       return 0;
     }
+    const { words, doubles, slotWords, slotDoubles } = this.table;
     this.table.lock(slot);
-    const at = slot * this.table.slotWords;
-    this.table.words[at + HASH] = hash;
-    this.table.words[at + WORKFLOW_ID] = id;
-    this.table.words[at + WORKFLOW_RUN] = 1;
-    this.table.doubles[slot * this.table.slotDoubles + WORKFLOW_STARTED] = Number.NaN;
-    this.table.doubles[slot * this.table.slotDoubles + WORKFLOW_ENDED] = Number.NaN;
+    const at = slot * slotWords;
+    words[at + HASH] = hash;
+    words[at + WORKFLOW_ID] = id;
+    words[at + WORKFLOW_RUN] = 1;
+    words[at + WORKFLOW_STATUS] = STATUS_RUNNING;
+    doubles[slot * slotDoubles + WORKFLOW_STARTED] = Number.NaN;
+    doubles[slot * slotDoubles + WORKFLOW_ENDED] = Number.NaN;
     this.#link(slot, LIVE_LIST);
+    this.all.enter(words, ALL_HEAD, slot, this.#nextEntry());
+    this.byStatus.enter(words, this.statusHead(STATUS_RUNNING), slot, this.#nextEntry());
     this.table.unlock(slot);
     this.#index.insert(hash, slot);
     return slot;
   }
 
-  /** Forgets it. Its tasks must have been forgotten before. */
+  /** Forgets it. What hangs on it (tasks, groups, cover, shares) must have been forgotten before. */
   remove(slot: number): void {
     const words = this.table.words;
     const at = slot * this.table.slotWords;
+    const id = words[at + WORKFLOW_ID]!;
+    const name = words[at + WORKFLOW_NAME]!;
     this.#unlink(slot, (words[at + WORKFLOW_FLAGS]! & FLAG_OVER) === 0 ? LIVE_LIST : RECENT_LIST);
     this.#index.remove(words[at + HASH]!, slot);
-    const id = words[at + WORKFLOW_ID]!;
-    const parent = words[at + WORKFLOW_PARENT]!;
-    const interned = [words[at + WORKFLOW_NAME]!, words[at + WORKFLOW_PROJECT]!, words[at + WORKFLOW_PHASE]!];
+    this.table.lock(slot);
+    words[at + WORKFLOW_ID] = 0;
+    this.all.leave(words, ALL_HEAD, slot);
+    this.byStatus.leave(words, this.statusHead(words[at + WORKFLOW_STATUS]!), slot);
+    for (const named of [this.byPhase, this.byProject, this.byParent]) this.setNamed(named, slot, 0);
+    this.table.unlock(slot);
     this.table.give(slot);
-    this.#names.release(id, false);
-    this.#names.release(parent, false);
-    for (const ref of interned) this.#names.release(ref, true);
+    this.#names.free(id);
+    this.#names.release(name);
+  }
+
+  /** Call inside the slot's lock. */
+  setStatus(slot: number, status: number): void {
+    const words = this.table.words;
+    const at = slot * this.table.slotWords + WORKFLOW_STATUS;
+    const before = words[at]!;
+    if (before === status) return;
+    this.byStatus.leave(words, this.statusHead(before), slot);
+    words[at] = status;
+    this.byStatus.enter(words, this.statusHead(status), slot, this.#nextEntry());
+  }
+
+  /** Sets a phase, project or parent. Takes the reference over. Call inside the slot's lock. @param ref 0: none */
+  setNamed({ word, list, slots }: NamedList, slot: number, ref: number): void {
+    const names = this.#names;
+    const at = slot * this.table.slotWords + word;
+    const before = this.table.words[at]!;
+    if (before !== ref) {
+      if (before !== 0) slots.leave(names.words, names.headOf(before, list), slot);
+      this.table.words[at] = ref;
+      if (ref !== 0) slots.enter(names.words, names.headOf(ref, list), slot, this.#nextEntry());
+    }
+    names.release(before);
   }
 
   setTouched(slot: number, atSeconds: number): void {
@@ -177,6 +271,12 @@ export class Workflows {
     if (this.table.top === 1) return;
     this.table.clear();
     this.#index.clear();
+  }
+
+  #nextEntry(): number {
+    const doubles = this.table.doubles;
+    doubles[ENTRIES]! += 1;
+    return doubles[ENTRIES]!;
   }
 
   #link(slot: number, list: number): void {

@@ -5,15 +5,19 @@ import { describe, expect, test } from 'vitest';
 import { STATUS_RUNNING } from '../../src/model/status.js';
 import { OVERFLOW_CELLS } from '../../src/state/layout.js';
 import { REPORT_AGENT, REPORT_PROJECT } from '../../src/state/reports.js';
+import { SHARE_AGENT, SHARE_NEXT } from '../../src/state/shares.js';
 import { TASK_AGENT, TASK_ID, TASK_KIND } from '../../src/state/tasks.js';
 import {
   FLAG_OVER,
+  WORKFLOW_COVER,
   WORKFLOW_FLAGS,
+  WORKFLOW_GROUPS,
   WORKFLOW_ID,
   WORKFLOW_NAME,
   WORKFLOW_PARENT,
   WORKFLOW_PHASE,
   WORKFLOW_PROJECT,
+  WORKFLOW_SHARE_FIRST,
   WORKFLOW_TASKS_BY_STATUS,
   WORKFLOW_TASKS_HELD,
   WORKFLOW_TASKS_TOTAL,
@@ -59,13 +63,13 @@ describe('max_live_workflows', () => {
       ended_at: null,
       source: 'recent',
     });
-    expect(folded.counts()).toEqual({ workflows_stale: 1 });
+    expect(folded.counts()).toEqual({ workflows_stale: 1, workflows_displaced: 1 });
     expect(folded.samples('workflow_duration_seconds')).toBe(0);
     folded.fold(close('b', { ts: 15 }));
     expect(await folded.workflow('b')).toMatchObject({ status: 'completed', ended_at: 15, run: 1 });
     expect(folded.stats('workflow_duration_seconds')).toMatchObject([{ count: 1, sum: 5 }]);
     folded.fold(close('b', { ts: 16 }));
-    expect(folded.counts()).toEqual({ workflows_stale: 1, workflow_duplicate_ends: 1 });
+    expect(folded.counts()).toMatchObject({ workflows_stale: 1, workflow_duplicate_ends: 1 });
   });
 
   test('holds for workflows that begin a new run, too', () => {
@@ -73,7 +77,7 @@ describe('max_live_workflows', () => {
     for (const id of ['a', 'b', 'c', 'd']) folded.fold(open(id, 10), close(id, { ts: 11 }));
     folded.fold(open('a', 20)).fold(open('b', 20)).fold(open('c', 20));
     expect(folded.workflowIds(false)).toEqual(['b', 'c']);
-    expect(folded.counts()).toEqual({ workflows_stale: 1 });
+    expect(folded.counts()).toEqual({ workflows_stale: 1, workflows_displaced: 1 });
   });
 });
 
@@ -255,7 +259,7 @@ describe('at tiny limits and any events', () => {
         for (const what of Object.keys(folded.counts())) visited.add(what);
         expectConsistent(folded, words);
         expect(folded.samples('m0') + folded.samples('m1') + folded.samples('m2')).toBe(samples);
-        expect(folded.tables.cells.used).toBeLessThanOrEqual(given.maxSeries + 6);
+        expect(folded.tables.cells.used).toBeLessThanOrEqual(given.maxSeries + 7);
         for (const id of [...folded.workflowIds(false), ...folded.workflowIds(true)])
           await folded.workflow(id);
       }),
@@ -269,6 +273,7 @@ describe('at tiny limits and any events', () => {
       'tasks_evicted',
       'tasks_untracked',
       'workflow_duplicate_ends',
+      'workflows_displaced',
       'workflows_evicted',
       'workflows_stale',
     ]);
@@ -282,20 +287,35 @@ function internedRefs({ memory }: Folded): number[] {
 
 /** Heads, lists and counts of the tables against a walk over their slots; and every block of a name is somebody's. */
 function expectConsistent(folded: Folded, words: readonly number[]): void {
-  const { workflows, tasks, cells, names } = folded.tables;
+  const { workflows, tasks, shares, cells, names } = folded.tables;
   const w = workflows.table;
   const t = tasks.table;
+  const s = shares.table;
   const owned = new Set<number>(words);
   let live = 0;
   let recent = 0;
   let held = tasks.held(0);
+  let shareCount = 0;
   for (let slot = 1; slot < w.top; slot++) {
     const at = slot * w.slotWords;
     if (w.words[at + WORKFLOW_ID] === 0) continue;
     if ((w.words[at + WORKFLOW_FLAGS]! & FLAG_OVER) === 0) live++;
     else recent++;
-    for (const field of [WORKFLOW_ID, WORKFLOW_NAME, WORKFLOW_PROJECT, WORKFLOW_PHASE, WORKFLOW_PARENT]) {
+    for (const field of [
+      WORKFLOW_ID,
+      WORKFLOW_NAME,
+      WORKFLOW_PROJECT,
+      WORKFLOW_PHASE,
+      WORKFLOW_PARENT,
+      WORKFLOW_GROUPS,
+      WORKFLOW_COVER,
+    ]) {
       owned.add(w.words[at + field]!);
+    }
+    for (let share = w.words[at + WORKFLOW_SHARE_FIRST]!; share !== 0; ) {
+      shareCount++;
+      owned.add(s.words[share * s.slotWords + SHARE_AGENT]!);
+      share = s.words[share * s.slotWords + SHARE_NEXT]!;
     }
     held += w.words[at + WORKFLOW_TASKS_HELD]!;
     let walked = 0;
@@ -308,6 +328,7 @@ function expectConsistent(folded: Folded, words: readonly number[]): void {
   }
   expect([workflows.live, workflows.recent, w.used]).toEqual([live, recent, live + recent]);
   expect(tasks.used).toBe(held);
+  expect(s.used).toBe(shareCount);
   expect(tasks.running).toBe(folded.tasksByStatus().get(STATUS_RUNNING) ?? 0);
   for (let slot = 1; slot < t.top; slot++) {
     const at = slot * t.slotWords;

@@ -1,12 +1,15 @@
 /**
- * The contract's "What events do" once more, naively: objects in maps, no limits, samples in a list. Tests compare the
- * fold with it.
+ * The contract's "What events do" and its limits once more, naively: objects in maps and arrays, samples and executions in
+ * lists, statistics in two passes. Tests compare the fold with it.
  */
 
+import type { Report } from '../../src/fold/report.js';
+import type { StateLimits } from '../../src/state/layout.js';
 import type { RandomEvent } from './random-events.js';
 import { ARRIVED, type Folded } from './replaying.js';
 
-interface ModelTask {
+export interface ModelTask {
+  readonly workflow: ModelWorkflow | null;
   readonly task: string;
   readonly agent: string;
   kind: string | null;
@@ -16,9 +19,21 @@ interface ModelTask {
   ended_at: number | null;
   duration: number | null;
   tokens: number | null;
+  execution: Execution | null;
 }
 
-interface ModelWorkflow {
+/** One that has ended; kept for ever, whatever becomes of its task. */
+interface Execution {
+  readonly agent: string;
+  readonly status: string;
+  readonly ended_at: number;
+  parallel: boolean;
+  duration: number | null;
+  readonly tokens: number;
+}
+
+export interface ModelWorkflow {
+  readonly id: string;
   run: number;
   name: string | null;
   project: string | null;
@@ -26,10 +41,17 @@ interface ModelWorkflow {
   phase: string;
   status: string;
   over: boolean;
+  stale: boolean;
   implicit: boolean;
   started_at: number | null;
   ended_at: number | null;
+  tasksTotal: number;
+  byStatus: Record<string, number>;
   tasks: ModelTask[];
+  /** Agents and statuses of tasks that are forgotten. */
+  forgotten: { readonly agent: string; readonly status: string }[];
+  executions: Execution[];
+  groups: { readonly members: readonly string[]; readonly duration: number | undefined }[];
 }
 
 /** What the types of events bring, in one. `workflow` may be absent of tasks and groups. */
@@ -42,6 +64,8 @@ interface Fields {
   readonly name: string;
   readonly value: number;
   readonly tags: Record<string, string>;
+  readonly tasks?: readonly string[];
+  readonly agents?: readonly string[];
   readonly ts?: number;
   readonly kind?: string;
   readonly parallel?: boolean;
@@ -57,16 +81,43 @@ interface Sample {
   readonly value: number;
 }
 
+const NOTHING = {
+  kind: null,
+  parallel: null,
+  started_at: null,
+  ended_at: null,
+  duration: null,
+  tokens: null,
+  execution: null,
+};
+
 export class Model {
   readonly workflows = new Map<string, ModelWorkflow>();
+  /** Those that run and those that are over; the least recently touched first. */
+  live: ModelWorkflow[] = [];
+  recent: ModelWorkflow[] = [];
   readonly loose: ModelTask[] = [];
   readonly samples: Sample[] = [];
   readonly counts: Record<string, number> = {};
+  /** Corners that were visited. */
+  readonly visited: Set<string>;
+  readonly #limits: StateLimits;
+  /** Tasks in the order of their ends; running ones are not in it. */
+  #ended: ModelTask[] = [];
   #arrived = ARRIVED;
+
+  constructor(limits: StateLimits, visited = new Set<string>()) {
+    this.#limits = limits;
+    this.visited = visited;
+  }
 
   record(events: readonly RandomEvent[]): void {
     this.#arrived += 1;
     for (const event of events) this.#apply(event);
+  }
+
+  get tasks(): ModelTask[] {
+    return [...this.loose, ...[...this.workflows.values()].flatMap(({ tasks }) => tasks)];
   }
 
   #apply(event: RandomEvent): void {
@@ -83,19 +134,21 @@ export class Model {
         this.#startWorkflow(e, ts);
         return;
       case 'workflow.phase':
-        this.#workflow(e.workflow).phase = e.phase;
+        this.#touched(e.workflow).phase = e.phase;
         return;
       case 'workflow.status': {
-        const w = this.#workflow(e.workflow);
+        const w = this.#touched(e.workflow);
         if (!w.over) w.status = e.status;
         return;
       }
       case 'workflow.end':
         this.#endWorkflow(e, ts);
         return;
-      case 'group':
-        if (e.workflow !== undefined) this.#workflow(e.workflow);
+      case 'group': {
+        if (e.workflow === undefined) return;
+        this.#touched(e.workflow).groups.push({ members: e.tasks ?? e.agents!, duration: e.duration });
         return;
+      }
       case 'sample':
         this.#sample(e.name, e.tags, e.value);
         return;
@@ -104,6 +157,7 @@ export class Model {
 
   #count(what: string): void {
     this.counts[what] = (this.counts[what] ?? 0) + 1;
+    this.visited.add(what);
   }
 
   #sample(metric: string, labels: Record<string, string | null | undefined>, value: number): void {
@@ -116,59 +170,123 @@ export class Model {
     return Math.max(0, to - from);
   }
 
-  #workflow(id: string): ModelWorkflow {
-    let w = this.workflows.get(id);
-    if (w === undefined) {
-      w = {
-        run: 1,
-        name: null,
-        project: null,
-        parent: null,
-        phase: 'requirements',
-        status: 'running',
-        over: false,
-        implicit: true,
-        started_at: null,
-        ended_at: null,
-        tasks: [],
-      };
-      this.workflows.set(id, w);
-    }
+  #touched(id: string): ModelWorkflow {
+    const known = this.workflows.get(id);
+    if (known === undefined) return this.#create(id, true);
+    this.#moveTo(known, known.over);
+    return known;
+  }
+
+  #create(id: string, implicit: boolean): ModelWorkflow {
+    while (this.live.length >= this.#limits.maxLiveWorkflows) this.#displace();
+    const w = { id, run: 1, ...freshRun(), implicit };
+    this.workflows.set(id, w);
+    this.live.push(w);
     return w;
   }
 
-  #tasks(e: Fields): ModelTask[] {
-    return e.workflow === undefined ? this.loose : this.#workflow(e.workflow).tasks;
+  /** To the end of the list of its kind, where the most recently touched ones are. */
+  #moveTo(w: ModelWorkflow, over: boolean): void {
+    w.over = over;
+    this.live = this.live.filter((one) => one !== w);
+    this.recent = this.recent.filter((one) => one !== w);
+    (over ? this.recent : this.live).push(w);
+  }
+
+  #displace(): void {
+    const w = this.live[0]!;
+    this.#count('workflows_displaced');
+    this.#count('workflows_stale');
+    w.status = 'cancelled';
+    w.stale = true;
+    this.#moveTo(w, true);
+    this.#keepRecentBounded();
+  }
+
+  #keepRecentBounded(): void {
+    while (this.recent.length > this.#limits.maxRecentWorkflows) this.#forget(this.recent[0]!);
+  }
+
+  #forget(w: ModelWorkflow): void {
+    this.#count('workflows_evicted');
+    this.recent = this.recent.filter((one) => one !== w);
+    this.workflows.delete(w.id);
+    this.#ended = this.#ended.filter(({ workflow }) => workflow !== w);
+  }
+
+  #find(w: ModelWorkflow | null, e: Fields): ModelTask | undefined {
+    return this.#tasksOf(w).find(({ task, agent }) => task === e.task && agent === e.agent);
+  }
+
+  #tasksOf(w: ModelWorkflow | null): ModelTask[] {
+    return w === null ? this.loose : w.tasks;
+  }
+
+  /** null: there is no room for it. */
+  #createTask(w: ModelWorkflow | null, e: Fields): ModelTask | null {
+    const oldestEnded = () => this.#ended.find(({ workflow }) => workflow === w);
+    if (this.#tasksOf(w).length >= this.#limits.maxTasksPerWorkflow) {
+      const oldest = oldestEnded();
+      if (oldest === undefined) this.visited.add('running tasks beyond their limit');
+      else this.#evict(oldest);
+    }
+    while (this.tasks.length >= this.#limits.maxTasks) {
+      const oldest = oldestEnded();
+      if (oldest !== undefined) this.#evict(oldest);
+      else if (this.recent.length > 0 && this.recent[0] !== w) this.#forget(this.recent[0]!);
+      else {
+        this.#count('tasks_untracked');
+        return null;
+      }
+    }
+    const t: ModelTask = { workflow: w, task: e.task, agent: e.agent, status: 'running', ...NOTHING };
+    this.#tasksOf(w).push(t);
+    return t;
+  }
+
+  #evict(t: ModelTask): void {
+    this.#count('tasks_evicted');
+    this.#ended.splice(this.#ended.indexOf(t), 1);
+    const tasks = this.#tasksOf(t.workflow);
+    tasks.splice(tasks.indexOf(t), 1);
+    t.workflow?.forgotten.push({ agent: t.agent, status: t.status });
+  }
+
+  #countStatus(w: ModelWorkflow | null, from: string | null, to: string): void {
+    if (w === null) return;
+    if (from === null) w.tasksTotal++;
+    else w.byStatus[from]!--;
+    w.byStatus[to] = (w.byStatus[to] ?? 0) + 1;
   }
 
   #startTask(e: Fields, ts: number): void {
-    const tasks = this.#tasks(e);
-    let t: ModelTask | undefined = tasks.find(({ task, agent }) => task === e.task && agent === e.agent);
+    const w = e.workflow === undefined ? null : this.#touched(e.workflow);
+    let t = this.#find(w, e);
     if (t !== undefined && t.status !== 'running' && t.started_at === null && ts <= t.ended_at!) {
+      this.visited.add('completed by a late start');
       t.started_at = ts;
       t.kind ??= e.kind ?? null;
       t.parallel ??= e.parallel ?? null;
+      t.execution!.parallel = t.parallel === true;
       if (t.duration === null) {
         t.duration = t.ended_at! - ts;
+        t.execution!.duration = t.duration;
         this.#sample('task_duration_seconds', { agent: t.agent, kind: t.kind, status: t.status }, t.duration);
       }
       return;
     }
-    const none = {
-      kind: null,
-      parallel: null,
-      started_at: null,
-      ended_at: null,
-      duration: null,
-      tokens: null,
-    };
     if (t === undefined) {
-      t = { task: e.task, agent: e.agent, status: 'running', ...none };
-      tasks.push(t);
+      const made = this.#createTask(w, e);
+      if (made === null) return;
+      t = made;
+      this.#countStatus(w, null, 'running');
     } else if (t.status === 'running') {
       this.#count('task_restarts');
     } else {
-      Object.assign(t, none, { status: 'running' });
+      this.visited.add('executed again');
+      this.#ended.splice(this.#ended.indexOf(t), 1);
+      this.#countStatus(w, t.status, 'running');
+      Object.assign(t, NOTHING, { status: 'running' });
     }
     t.started_at = ts;
     t.kind = e.kind ?? t.kind;
@@ -176,67 +294,153 @@ export class Model {
   }
 
   #endTask(e: Fields, ts: number): void {
-    const tasks = this.#tasks(e);
-    let t: ModelTask | undefined = tasks.find(({ task, agent }) => task === e.task && agent === e.agent);
-    if (t !== undefined && t.status !== 'running') {
+    const w = e.workflow === undefined ? null : this.#touched(e.workflow);
+    const known = this.#find(w, e);
+    if (known !== undefined && known.status !== 'running') {
       this.#count('task_duplicate_ends');
       return;
     }
-    if (t === undefined) {
-      t = {
-        task: e.task,
-        agent: e.agent,
-        kind: null,
-        status: 'running',
-        parallel: null,
-        started_at: null,
-        ended_at: null,
-        duration: null,
-        tokens: null,
-      };
-      tasks.push(t);
+    const t = known ?? this.#createTask(w, e);
+    this.#countStatus(w, known === undefined ? null : 'running', e.status);
+    const kind = e.kind ?? t?.kind ?? null;
+    const parallel = e.parallel ?? t?.parallel ?? null;
+    const started = t?.started_at ?? null;
+    const duration = e.duration ?? (started === null ? null : this.#elapsed(started, ts));
+    const execution: Execution = {
+      agent: e.agent,
+      status: e.status,
+      ended_at: ts,
+      parallel: parallel === true,
+      duration,
+      tokens: e.tokens ?? 0,
+    };
+    w?.executions.push(execution);
+    if (t === null) {
+      w?.forgotten.push({ agent: e.agent, status: e.status });
+    } else {
+      const tokens = e.tokens ?? null;
+      Object.assign(t, { status: e.status, ended_at: ts, kind, parallel, duration, tokens, execution });
+      this.#ended.push(t);
     }
-    t.status = e.status;
-    t.ended_at = ts;
-    t.kind = e.kind ?? t.kind;
-    t.parallel = e.parallel ?? t.parallel;
-    t.tokens = e.tokens ?? null;
-    t.duration = e.duration ?? (t.started_at === null ? null : this.#elapsed(t.started_at, ts));
-    const { agent, kind, status } = t;
-    if (t.duration !== null) this.#sample('task_duration_seconds', { agent, kind, status }, t.duration);
-    if (t.tokens !== null) this.#sample('task_tokens', { agent, kind }, t.tokens);
+    const { agent, status } = e;
+    if (duration !== null) this.#sample('task_duration_seconds', { agent, kind, status }, duration);
+    if (e.tokens !== undefined) this.#sample('task_tokens', { agent, kind }, e.tokens);
   }
 
   #startWorkflow(e: Fields, ts: number): void {
-    const before = this.workflows.get(e.workflow);
-    const completes = before?.over === true && before.implicit && ts <= before.ended_at!;
-    if (before?.over && !completes) this.workflows.delete(e.workflow);
-    const w = this.#workflow(e.workflow);
-    if (before?.over && !completes) w.run = before.run + 1;
-    if (w.implicit) w.started_at = ts;
+    const known = this.workflows.get(e.workflow);
+    const w = known ?? this.#create(e.workflow, false);
+    const completes = w.over && w.implicit && w.ended_at !== null && ts <= w.ended_at;
+    const begins = w.over && !completes;
+    if (begins) {
+      if (w.stale) this.visited.add('started again when stale');
+      this.#ended = this.#ended.filter(({ workflow }) => workflow !== w);
+      Object.assign(w, freshRun(), { run: w.run + 1 });
+    }
+    this.#moveTo(w, w.over);
+    if (known === undefined || w.implicit || begins) w.started_at = ts;
     w.implicit = false;
     w.name = e.name ?? w.name;
     w.project = e.project ?? w.project;
     w.phase = e.phase ?? w.phase;
     w.parent = e.parent ?? w.parent;
-    if (completes) this.#sampleWorkflow(w, w.ended_at! - ts);
+    while (this.live.length > this.#limits.maxLiveWorkflows) this.#displace();
+    if (completes) {
+      this.visited.add('workflow completed by a late start');
+      this.#sampleWorkflow(w, w.ended_at! - ts);
+    }
   }
 
   #endWorkflow(e: Fields, ts: number): void {
-    const w = this.#workflow(e.workflow);
-    if (w.over) {
+    const w = this.#touched(e.workflow);
+    if (w.over && !w.stale) {
       this.#count('workflow_duplicate_ends');
       return;
     }
-    w.over = true;
+    if (w.stale) this.visited.add('a real end after a stale one');
+    w.stale = false;
     w.status = e.status;
     w.ended_at = ts;
+    if (!w.over) this.#moveTo(w, true);
     if (w.started_at !== null) this.#sampleWorkflow(w, this.#elapsed(w.started_at, ts));
+    const { name, project } = w;
+    this.#sample('workflow_efficiency', { name, project }, expectedReport(w).efficiency_score);
+    this.#keepRecentBounded();
   }
 
   #sampleWorkflow({ name, project, status }: ModelWorkflow, duration: number): void {
     this.#sample('workflow_duration_seconds', { name, project, status }, duration);
   }
+}
+
+function freshRun(): Omit<ModelWorkflow, 'id' | 'run'> {
+  return {
+    name: null,
+    project: null,
+    parent: null,
+    phase: 'requirements',
+    status: 'running',
+    over: false,
+    stale: false,
+    implicit: false,
+    started_at: null,
+    ended_at: null,
+    tasksTotal: 0,
+    byStatus: {},
+    tasks: [],
+    forgotten: [],
+    executions: [],
+    groups: [],
+  };
+}
+
+/** The numbers of a workflow's report, in as many passes as are asked for. */
+export function expectedReport({
+  executions,
+  groups,
+}: ModelWorkflow): Omit<Report, 'bottlenecks' | 'suggestions'> {
+  const total = executions.length;
+  const parallel = executions.filter((one) => one.parallel).length;
+  const completed = executions.filter(({ status }) => status === 'completed').length;
+  const measured = groups.filter(({ duration }) => duration !== undefined);
+  const speedups = measured.map(({ members, duration }) => members.length / Math.max(duration!, 0.1));
+  const averageSpeedup = measured.length === 0 ? 1 : sum(speedups) / measured.length;
+  const ratio = total === 0 ? 0 : parallel / total;
+  const success = total === 0 ? 0 : completed / total;
+  const utilization: Record<string, number> = {};
+  for (const { agent, duration } of executions)
+    utilization[agent] = (utilization[agent] ?? 0) + (duration ?? 0);
+  const seconds = sum(executions.map(({ duration }) => duration ?? 0));
+  const covered = coveredSeconds(executions);
+  return {
+    total_executions: total,
+    parallel_executions: parallel,
+    sequential_executions: total - parallel,
+    total_duration: seconds,
+    average_speedup: averageSpeedup,
+    parallelization_ratio: ratio,
+    success_rate: 100 * success,
+    agent_utilization: utilization,
+    token_usage: sum(executions.map(({ tokens }) => tokens)),
+    efficiency_score:
+      30 * ratio + 40 * success + (measured.length === 0 ? 0 : 30 * Math.min(averageSpeedup / 4, 1)),
+    measured_speedup: covered === 0 ? 1 : seconds / covered,
+  };
+}
+
+/** Between every two neighbours of all starts and ends: counted where any execution ran. */
+function coveredSeconds(executions: readonly Execution[]): number {
+  const intervals = executions.map(({ ended_at, duration }) => ({
+    from: ended_at - (duration ?? 0),
+    to: ended_at,
+  }));
+  const marks = [...new Set(intervals.flatMap(({ from, to }) => [from, to]))].sort((a, b) => a - b);
+  const isCovered = (from: number, to: number) => intervals.some((one) => one.from <= from && one.to >= to);
+  return sum(marks.slice(1).map((to, i) => (isCovered(marks[i]!, to) ? to - marks[i]! : 0)));
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 /** Two-pass figures of the model's samples, by metric and label set. */
@@ -250,11 +454,11 @@ export function expectedGroups(
   }
   return new Map(
     [...values].map(([key, xs]) => {
-      const sum = xs.reduce((total, x) => total + x, 0);
-      const mean = sum / xs.length;
-      const m2 = xs.reduce((total, x) => total + (x - mean) ** 2, 0);
+      const total = sum(xs);
+      const mean = total / xs.length;
+      const m2 = xs.reduce((all, x) => all + (x - mean) ** 2, 0);
       const variance = xs.length > 1 ? m2 / (xs.length - 1) : null;
-      return [key, { count: xs.length, sum, min: Math.min(...xs), max: Math.max(...xs), variance }];
+      return [key, { count: xs.length, sum: total, min: Math.min(...xs), max: Math.max(...xs), variance }];
     }),
   );
 }
@@ -267,6 +471,7 @@ export const METRICS = [
   'task_duration_seconds',
   'task_tokens',
   'workflow_duration_seconds',
+  'workflow_efficiency',
   'm0',
   'm1',
   'm2',

@@ -75,7 +75,13 @@ export const randomEvent: fc.Arbitrary<RandomEvent> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.record({ type: fc.constant('group'), workflow, agents: fc.constant(['a0', 'a1']) }),
+    arbitrary: fc.record({
+      type: fc.constant('group'),
+      workflow,
+      agents: fc.constant(['a0', 'a1']),
+      tasks: optional(fc.array(task, { minLength: 1, maxLength: 5 })),
+      duration: optional(fc.constantFrom(0, 0.05, 1, 4)),
+    }),
   },
   {
     weight: 3,
@@ -88,7 +94,7 @@ export const randomEvent: fc.Arbitrary<RandomEvent> = fc.oneof(
   },
 );
 
-/** Records: some lines each, that arrive together. */
+/** Records: some lines each, that arrive together. Each is what one of several connections sent at that time. */
 export function randomRecords(linesMax: number): fc.Arbitrary<RandomEvent[][]> {
   return fc.array(fc.array(randomEvent, { minLength: 1, maxLength: 5 }), {
     maxLength: Math.floor(linesMax / 3),

@@ -1,9 +1,14 @@
 /** Tables that lines were folded into, and what the outside would see of them. */
 
+import { parseAcceptedLine } from '../../src/decode/field-text.js';
 import { Replay } from '../../src/fold/replay.js';
+import type { Report } from '../../src/fold/report.js';
+import { parseCursor } from '../../src/query/page.js';
 import { queryStats, type StatsQuery } from '../../src/query/stats.js';
-import type { Texts } from '../../src/query/texts.js';
+import { listTasks, type TaskFilter } from '../../src/query/task-list.js';
+import type { Line, Texts } from '../../src/query/texts.js';
 import { queryWorkflow } from '../../src/query/workflow.js';
+import { listWorkflows, type WorkflowFilter } from '../../src/query/workflow-list.js';
 import { allocateTables, type StateLimits, type TablesMemory } from '../../src/state/layout.js';
 import { Tables } from '../../src/state/tables.js';
 import { TASK_ID, TASK_STATUS } from '../../src/state/tasks.js';
@@ -20,8 +25,6 @@ export const LIMITS: StateLimits = {
   namesBytes: 256 * 1024,
   maxClients: 100,
 };
-
-const NO_TEXTS = { lines: async () => new Map() } as unknown as Texts;
 
 /** Arrival of the first line, seconds. */
 export const ARRIVED = 1_700_000_000;
@@ -62,6 +65,25 @@ export interface TaskView {
   readonly tokens: number | null;
 }
 
+export interface ListedTask extends TaskView {
+  readonly workflow: string | null;
+  readonly description?: string | null;
+  readonly error?: string | null;
+  readonly output?: unknown;
+}
+
+export interface WorkflowSummaryView {
+  readonly workflow: string;
+  readonly run: number;
+  readonly status: string;
+  readonly source: string;
+}
+
+export interface PageView<T> {
+  readonly items: readonly T[];
+  readonly next: string | null;
+}
+
 export interface WorkflowView {
   readonly workflow: string;
   readonly run: number;
@@ -78,6 +100,11 @@ export interface WorkflowView {
   readonly tasks_total: number;
   readonly tasks_by_status: Record<string, number>;
   readonly active_agents: readonly string[];
+  readonly completed_agents: readonly string[];
+  readonly failed_agents: readonly string[];
+  readonly children: readonly string[];
+  readonly groups: readonly (readonly string[])[];
+  readonly metrics: Report;
   readonly source: string;
 }
 
@@ -85,6 +112,9 @@ export class Folded {
   readonly memory: TablesMemory;
   readonly tables: Tables;
   readonly #replay: Replay;
+  /** The log: accepted lines by their numbers, where a record had no refused one. */
+  readonly #lines = new Map<number, Line>();
+  readonly #texts = { lines: async () => this.#lines } as unknown as Texts;
   #arrivedUs = ARRIVED * 1e6;
 
   /** @param memory of tables that were cleared; by default it is new */
@@ -107,8 +137,14 @@ export class Folded {
   record(events: readonly (object | string)[], arrivedUs: number): this {
     const text = events.map((one) => `${typeof one === 'string' ? one : JSON.stringify(one)}\n`).join('');
     const raw = Buffer.from(text);
+    const before = this.#replay.line;
+    const refused = this.refused;
     this.#replay.attach(raw);
     this.#replay.fold(0, raw.length, events.length, arrivedUs);
+    if (this.refused > refused) return this;
+    for (const [i, line] of text.split('\n').slice(0, -1).entries()) {
+      this.#lines.set(before + 1 + i, parseAcceptedLine(Buffer.from(line)));
+    }
     return this;
   }
 
@@ -133,12 +169,38 @@ export class Folded {
   }
 
   async workflow(id: string): Promise<WorkflowView> {
-    return (await queryWorkflow(this.tables, NO_TEXTS, id, null)) as WorkflowView;
+    return (await queryWorkflow(this.tables, this.#texts, id, null)) as WorkflowView;
   }
 
   /** null where it is not in memory. */
   async workflowOrNull(id: string): Promise<WorkflowView | null> {
     return this.workflow(id).catch(() => null);
+  }
+
+  async workflowPage(
+    filter: WorkflowFilter,
+    limit: number,
+    cursor: string | null = null,
+  ): Promise<PageView<WorkflowSummaryView>> {
+    const request = { limit, cursor: cursor === null ? null : parseCursor(cursor) };
+    const { workflows, next_cursor } = (await listWorkflows(this.tables, filter, request)) as {
+      workflows: WorkflowSummaryView[];
+      next_cursor: string | null;
+    };
+    return { items: workflows, next: next_cursor };
+  }
+
+  async taskPage(
+    filter: TaskFilter,
+    limit: number,
+    cursor: string | null = null,
+  ): Promise<PageView<ListedTask>> {
+    const request = { limit, cursor: cursor === null ? null : parseCursor(cursor) };
+    const { tasks, next_cursor } = (await listTasks(this.tables, this.#texts, filter, request)) as {
+      tasks: ListedTask[];
+      next_cursor: string | null;
+    };
+    return { items: tasks, next: next_cursor };
   }
 
   /** Ids of the live workflows, or of those that are over, in no order. */
@@ -169,9 +231,9 @@ export class Folded {
   }
 }
 
-/** In words of an index of slots: tells readers that entries moved, and goes on where tables are cleared. */
+/** In words of an index: tells readers that entries moved, and goes on where tables are cleared. */
 const INDEX_VERSION = 2;
-const SLOT_INDEXES = ['workflowsIndex', 'tasksIndex', 'cellsIndex', 'reportsIndex'];
+const INDEXES = ['namesIndex', 'workflowsIndex', 'tasksIndex', 'sharesIndex', 'cellsIndex', 'reportsIndex'];
 
 /** Where two states differ, word by word, with the locks of the slots and without the versions of their indexes. */
 export function differences(a: TablesMemory, b: TablesMemory): Record<string, string> {
@@ -180,7 +242,7 @@ export function differences(a: TablesMemory, b: TablesMemory): Record<string, st
     if (!(memory instanceof SharedArrayBuffer)) continue;
     const left = new Int32Array(memory.slice(0));
     const right = new Int32Array((b as unknown as Record<string, SharedArrayBuffer>)[name]!.slice(0));
-    if (SLOT_INDEXES.includes(name)) left[INDEX_VERSION] = right[INDEX_VERSION]!;
+    if (INDEXES.includes(name)) left[INDEX_VERSION] = right[INDEX_VERSION]!;
     const at = left.findIndex((word, i) => word !== right[i]);
     if (at >= 0) found[name] = `word ${at}: ${left[at]} and ${right[at]}`;
   }

@@ -45,7 +45,7 @@ test('a metric with a label set has one cell, another one another, until max_ser
             }
           }
           // The caller's references go back: the cell has its own.
-          for (const one of [...refs, ref]) names.release(one, true);
+          for (const one of [...refs, ref]) names.release(one);
         }
         expect(cells.used).toBe(model.size);
         expect(new Set(model.values()).size).toBe(model.size);

@@ -108,6 +108,7 @@ test('tasks keep the order of their first event and that of their ends, within t
       const agents = new Map(
         ['x', 'y'].map((name) => [name, names.intern(key(name).view, 0, 1, key(name).hash)]),
       );
+      let line = 0;
       const model = homes.map(() => ({ all: [] as string[], ended: [] as string[] }));
       const slots = new Map<string, number>();
       for (const [what, home, agent, id] of all) {
@@ -117,7 +118,8 @@ test('tasks keep the order of their first event and that of their ends, within t
         const slot = tasks.find(homes[home]!, agents.get(agent)!, view, 0, length, hash);
         expect(slot).toBe(slots.get(name) ?? 0);
         if (slot === 0) {
-          const made = tasks.create(homes[home]!, agents.get(agent)!, view, 0, length, hash);
+          line++;
+          const made = tasks.create(homes[home]!, agents.get(agent)!, view, 0, length, hash, line);
           if (made === 0) {
             expect(slots.size).toBeGreaterThanOrEqual(12);
             continue;
@@ -131,10 +133,10 @@ test('tasks keep the order of their first event and that of their ends, within t
           lists.all = lists.all.filter((one) => one !== name);
           lists.ended = lists.ended.filter((one) => one !== name);
         } else if (what === 'restart') {
-          tasks.setStatus(slot, STATUS_RUNNING);
+          tasks.setStatus(slot, STATUS_RUNNING, ++line);
           lists.ended = lists.ended.filter((one) => one !== name);
         } else if (what !== 'look') {
-          tasks.setStatus(slot, what === 'end' ? STATUS_COMPLETED : STATUS_FAILED);
+          tasks.setStatus(slot, what === 'end' ? STATUS_COMPLETED : STATUS_FAILED, ++line);
           if (!lists.ended.includes(name)) lists.ended.push(name);
         }
         const running = model.reduce((sum, one) => sum + one.all.length - one.ended.length, 0);
@@ -154,7 +156,7 @@ test('tasks keep the order of their first event and that of their ends, within t
         }
         for (let at = tasks.first(homes[i]!); at !== 0; at = tasks.first(homes[i]!)) tasks.remove(at);
       }
-      for (const agent of agents.values()) names.release(agent, true);
+      for (const agent of agents.values()) names.release(agent);
       workflows.remove(homes[1]!);
       expect([tasks.used, tasks.running, names.blocks]).toEqual([0, 0, 0]);
     }),

@@ -123,7 +123,7 @@ test('two different strings of one hash stay two, interned and as ids of workflo
     expect(slotA).not.toBe(slotB);
     workflows.remove(slotA);
     expect([found(bytesA), found(bytesB)]).toEqual([0, slotB]);
-    names.release(refA, true);
+    names.release(refA);
     expect(names.find(view(bytesA), 0, bytesA.length, same)).toBe(0);
     expect(names.find(view(bytesB), 0, bytesB.length, same)).toBe(refB);
   }

@@ -15,8 +15,9 @@ import { HASH_SEED, hashBytes, hashEnd, hashWord } from '../model/hash.js';
 import { CELL_BYTES, OVERFLOW_CELLS } from './layout.js';
 import type { Names } from './names.js';
 import { SlotIndex } from './slot-index.js';
-import { SlotTable } from './slot-table.js';
+import { type SlotFields, SlotTable } from './slot-table.js';
 
+const LOCK = 0;
 const HASH = 1;
 const METRIC = 2;
 const LABELS = 3;
@@ -30,6 +31,28 @@ export const CELL_SINCE = 15;
 export const CELL_TOUCHED = 16;
 
 export const FLAG_OVERFLOW = 1;
+
+/** The labels and the histogram lie elsewhere, and are compared by themselves. */
+export const CELL_FIELDS: SlotFields = {
+  names: { [METRIC]: 'metric' },
+  places: [LOCK, HASH, LABELS, BLOCKS],
+  words: { [FLAGS]: 'flags' },
+  doubles: {
+    [CELL_COUNT]: 'count',
+    [CELL_COUNT + 1]: 'first',
+    [CELL_COUNT + 2]: 'mean',
+    [CELL_COUNT + 3]: 'mean error',
+    [CELL_COUNT + 4]: 'm2',
+    [CELL_COUNT + 5]: 'm2 error',
+    [CELL_COUNT + 6]: 'sum',
+    [CELL_COUNT + 7]: 'sum error',
+    [CELL_COUNT + 8]: 'min',
+    [CELL_COUNT + 9]: 'max',
+    [CELL_ZEROS]: 'zeros',
+    [CELL_SINCE]: 'since',
+    [CELL_TOUCHED]: 'touched',
+  },
+};
 
 export class Cells {
   readonly table: SlotTable;
@@ -121,6 +144,10 @@ export class Cells {
     if (block === 0) return [];
     const count = Math.min(this.#names.lengthOf(block) >> 2, 32);
     return Array.from({ length: count }, (_, i) => this.#names.wordOf(block, i));
+  }
+
+  get indexBytes(): number {
+    return this.#index.usedBytes;
   }
 
   clear(): void {

@@ -129,6 +129,10 @@ export class Buckets {
     return first;
   }
 
+  get usedBytes(): number {
+    return this.#table.usedBytes;
+  }
+
   /** For readers: adds the list's counters to `into` (bucket → count). Bounded, whatever the links say meanwhile. */
   collect(first: number, into: Map<number, number>): void {
     const table = this.#table;

@@ -39,6 +39,9 @@ export interface TablesMemory {
   readonly clients: SharedArrayBuffer;
 }
 
+/** All that the state consists of. */
+export type TableName = Exclude<keyof TablesMemory, 'limits'>;
+
 /** Cells beyond `max_series`, for the overflow of each metric. */
 export const OVERFLOW_CELLS = 1024;
 export const WORKFLOW_BYTES = 208;
@@ -47,6 +50,26 @@ export const CELL_BYTES = 152;
 /** A block of 32 counters, one octave of a histogram. */
 export const BUCKETS_BYTES = 272;
 export const CLIENT_BYTES = 304;
+/**
+ * Raise it with every change of what the bytes of a state mean that the sizes below do not show: the meaning of a word,
+ * its place in a slot, the words that every state interns first. A checkpoint of another version is not read.
+ */
+export const STATE_VERSION = 1;
+/** Bytes of a slot, a place or a word of each memory. */
+export const STATE_LAYOUT: Readonly<Record<TableName, number>> = {
+  board: 8,
+  names: 16,
+  namesIndex: 4,
+  workflows: WORKFLOW_BYTES,
+  workflowsIndex: 8,
+  tasks: TASK_BYTES,
+  tasksIndex: 8,
+  cells: CELL_BYTES,
+  cellsIndex: 8,
+  buckets: BUCKETS_BYTES,
+  clients: CLIENT_BYTES,
+};
+
 /** Typical cells spread over fewer octaves; one that needs more than are left counts on in its overflow. */
 const OCTAVES_PER_CELL = 32;
 const NAME_BYTES_TYPICAL = 48;

@@ -4,7 +4,7 @@ import { Board } from './board.js';
 import { Cells } from './cells.js';
 import { Clients } from './clients.js';
 import { Buckets } from './histogram.js';
-import { BUCKETS_BYTES, type TablesMemory } from './layout.js';
+import type { TableName, TablesMemory } from './layout.js';
 import { Names } from './names.js';
 import { Tasks } from './tasks.js';
 import { Workflows } from './workflows.js';
@@ -32,11 +32,28 @@ export class Tables {
     this.clients = new Clients(memory.clients);
   }
 
-  /** Bytes of the slots and names that have been touched; what lies above them is untouched, and costs no memory. */
+  /**
+   * Of each memory the bytes from its start that are in use. What lies behind them is zeros, untouched, and costs no
+   * memory. The one list of what the state is: whatever copies, keeps or compares it goes by this.
+   */
+  usedRanges(): Record<TableName, number> {
+    return {
+      board: this.memory.board.byteLength,
+      names: this.names.heapBytes,
+      namesIndex: this.names.indexBytes,
+      workflows: this.workflows.table.usedBytes,
+      workflowsIndex: this.workflows.indexBytes,
+      tasks: this.tasks.table.usedBytes,
+      tasksIndex: this.tasks.indexBytes,
+      cells: this.cells.table.usedBytes,
+      cellsIndex: this.cells.indexBytes,
+      buckets: this.buckets.usedBytes,
+      clients: this.clients.usedBytes,
+    };
+  }
+
   usedBytes(): number {
-    const slots = [this.workflows.table, this.tasks.table, this.cells.table];
-    const bytes = slots.reduce((sum, table) => sum + table.top * table.slotWords * 4, 0);
-    return bytes + this.names.heapBytes + this.buckets.used * BUCKETS_BYTES + this.clients.usedBytes;
+    return Object.values(this.usedRanges()).reduce((sum, bytes) => sum + bytes, 0);
   }
 
   clear(): void {

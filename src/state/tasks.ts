@@ -15,7 +15,7 @@ import { STATUS_RUNNING } from '../model/status.js';
 import { TASK_BYTES } from './layout.js';
 import type { Names } from './names.js';
 import { SlotIndex } from './slot-index.js';
-import { HEAD_OWN, SlotTable } from './slot-table.js';
+import { HEAD_OWN, type SlotFields, SlotTable } from './slot-table.js';
 import {
   WORKFLOW_ENDED_NEWEST,
   WORKFLOW_ENDED_OLDEST,
@@ -25,6 +25,7 @@ import {
   type Workflows,
 } from './workflows.js';
 
+const LOCK = 0;
 const HASH = 1;
 export const TASK_WORKFLOW = 2;
 export const TASK_AGENT = 3;
@@ -51,6 +52,20 @@ export const FLAG_PARALLEL = 2;
 export const FLAG_MEASURED = 4;
 /** It has a kind for which the names had no room. */
 export const FLAG_UNNAMED = 8;
+
+export const TASK_FIELDS: SlotFields = {
+  names: { [TASK_ID]: 'task', [TASK_AGENT]: 'agent', [TASK_KIND]: 'kind' },
+  places: [LOCK, HASH, TASK_WORKFLOW, PREVIOUS, TASK_NEXT, OLDER_ENDED, NEWER_ENDED],
+  words: { [TASK_STATUS]: 'status', [TASK_FLAGS]: 'flags' },
+  doubles: {
+    [TASK_STARTED]: 'started',
+    [TASK_ENDED]: 'ended',
+    [TASK_DURATION]: 'duration',
+    [TASK_TOKENS]: 'tokens',
+    [TASK_START_LINE]: 'line of the start',
+    [TASK_END_LINE]: 'line of the end',
+  },
+};
 
 const LOOSE_FIRST = HEAD_OWN;
 const LOOSE_LAST = HEAD_OWN + 1;
@@ -203,6 +218,10 @@ export class Tasks {
     this.#names.release(id, false);
     this.#names.release(agent, true);
     this.#names.release(kind, true);
+  }
+
+  get indexBytes(): number {
+    return this.#index.usedBytes;
   }
 
   clear(): void {

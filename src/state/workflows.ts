@@ -16,8 +16,9 @@
 import { WORKFLOW_BYTES } from './layout.js';
 import type { Names } from './names.js';
 import { SlotIndex } from './slot-index.js';
-import { HEAD_OWN, SlotTable } from './slot-table.js';
+import { HEAD_OWN, type SlotFields, SlotTable } from './slot-table.js';
 
+const LOCK = 0;
 const HASH = 1;
 export const WORKFLOW_ID = 2;
 export const WORKFLOW_NAME = 3;
@@ -52,6 +53,40 @@ export const FLAG_OVER = 2;
 export const FLAG_STALE = 4;
 /** It has a name, project or phase for which the names had no room. */
 export const FLAG_UNNAMED = 8;
+
+export const WORKFLOW_FIELDS: SlotFields = {
+  names: {
+    [WORKFLOW_ID]: 'workflow',
+    [WORKFLOW_NAME]: 'name',
+    [WORKFLOW_PROJECT]: 'project',
+    [WORKFLOW_PHASE]: 'phase',
+    [WORKFLOW_PARENT]: 'parent',
+  },
+  places: [
+    LOCK,
+    HASH,
+    OLDER,
+    NEWER,
+    WORKFLOW_TASK_FIRST,
+    WORKFLOW_TASK_LAST,
+    WORKFLOW_ENDED_OLDEST,
+    WORKFLOW_ENDED_NEWEST,
+  ],
+  words: {
+    [WORKFLOW_STATUS]: 'status',
+    [WORKFLOW_FLAGS]: 'flags',
+    [WORKFLOW_TASKS_HELD]: 'tasks held',
+    [WORKFLOW_RUN]: 'run',
+    [WORKFLOW_TASKS_TOTAL]: 'tasks in all',
+  },
+  doubles: {
+    [WORKFLOW_STARTED]: 'started',
+    [WORKFLOW_ENDED]: 'ended',
+    [WORKFLOW_TOUCHED]: 'touched',
+    [WORKFLOW_REQUEST_LINE]: 'line of the request',
+    [WORKFLOW_ERROR_LINE]: 'line of the error',
+  },
+};
 
 const FIND_TRIES = 1000;
 const LIVE_LIST = HEAD_OWN;
@@ -170,6 +205,10 @@ export class Workflows {
     this.#unlink(slot, isOver ? RECENT_LIST : LIVE_LIST);
     this.table.words[at]! ^= FLAG_OVER;
     this.#link(slot, over ? RECENT_LIST : LIVE_LIST);
+  }
+
+  get indexBytes(): number {
+    return this.#index.usedBytes;
   }
 
   clear(): void {

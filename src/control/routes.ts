@@ -1,6 +1,7 @@
 /** The routes of the control socket (contract, section 3): a path and its parameters into an answer. */
 
 import type { ServerResponse } from 'node:http';
+import type { CheckpointRequests } from '../query/checkpoint-requests.js';
 import { Problem } from '../query/problem.js';
 import { queryMetrics, queryStats } from '../query/stats.js';
 import { RECOVERING, type StatusView } from '../query/status.js';
@@ -13,6 +14,7 @@ export interface Sources {
   readonly tables: Tables;
   readonly texts: Texts;
   readonly status: StatusView;
+  readonly checkpoints: CheckpointRequests;
   readonly events: EventStreams;
   readonly nowSeconds: () => number;
 }
@@ -39,6 +41,7 @@ interface StreamAnswer {
 
 const LIMIT_DEFAULT = 1000;
 const LIMIT_MAX = 100_000;
+const CHECKPOINT_PATH = '/v1/checkpoint';
 const WORKFLOW_PATH = /^\/v1\/workflows\/([^/]+)$/;
 
 /** @throws Problem */
@@ -47,10 +50,23 @@ export async function route(sources: Sources, method: string, target: Target): P
   const answer = match(sources, target);
   if (answer === null)
     throw new Problem(404, 'No such route', `${pathname} is no route of the control socket`);
-  if (method !== 'GET' && method !== 'HEAD') {
-    throw new Problem(405, 'Method not allowed', `${pathname} answers GET, not ${method}`);
-  }
+  const methods = methodsOf(pathname);
+  if (!methods.includes(method)) throw new MethodProblem(pathname, methods, method);
   return answer();
+}
+
+/** What does something is asked for by POST, all else by GET. */
+function methodsOf(path: string): readonly string[] {
+  return path === CHECKPOINT_PATH ? ['POST'] : ['GET', 'HEAD'];
+}
+
+export class MethodProblem extends Problem {
+  readonly allowed: readonly string[];
+
+  constructor(path: string, allowed: readonly string[], method: string) {
+    super(405, 'Method not allowed', `${path} answers ${allowed[0]}, not ${method}`);
+    this.allowed = allowed;
+  }
 }
 
 function match(
@@ -67,6 +83,11 @@ function match(
       return () => ({ status: 200, body: sources.status.render(isAsked(params, 'connections')) });
     case '/v1/stats':
       return () => ({ status: 200, body: stats(sources, params) });
+    case CHECKPOINT_PATH:
+      return async () => {
+        requireTables(sources);
+        return { status: 200, body: await sources.checkpoints.take() };
+      };
     case '/v1/events':
       return () => ({ stream: (response) => sources.events.serve(response, params, lastEventId) });
   }

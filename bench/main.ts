@@ -11,13 +11,24 @@ import { type Bench, CheckFailure, type Options, PASSES, runBench } from './harn
 import { describeMachine, machineText } from './machine.js';
 import { pipelineBench } from './pipeline.js';
 import { renderProfiles } from './profile.js';
+import { recoveryBench } from './recovery.js';
 import { decodeBench } from './stages/decode.js';
 import { foldBench } from './stages/fold.js';
 import { lz4Bench } from './stages/lz4.js';
 import { ringBench } from './stages/ring.js';
 import { socketBench } from './stages/socket.js';
+import { syncBench } from './sync.js';
 
-const BENCHES: readonly Bench[] = [socketBench, ringBench, decodeBench, foldBench, lz4Bench, pipelineBench];
+const BENCHES: readonly Bench[] = [
+  socketBench,
+  ringBench,
+  decodeBench,
+  foldBench,
+  lz4Bench,
+  recoveryBench,
+  syncBench,
+  pipelineBench,
+];
 const SMALL_PASSES = 3;
 const EXIT_WRONG = 1;
 const EXIT_USAGE = 64;

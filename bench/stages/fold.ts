@@ -25,7 +25,8 @@ export const foldBench: Bench = {
   },
 };
 
-const LIMITS = {
+/** The defaults of the configuration. */
+export const LIMITS = {
   maxLiveWorkflows: 100_000,
   maxRecentWorkflows: 10_000,
   maxTasksPerWorkflow: 10_000,
@@ -131,7 +132,7 @@ function checkTables(tables: Tables, facts: LogFacts): void {
   check('sum of samples', samples.sum, facts.sampleSum);
 }
 
-function totalOf(tables: Tables, metric: string, where: readonly (readonly [string, string])[]) {
+export function totalOf(tables: Tables, metric: string, where: readonly (readonly [string, string])[]) {
   const { groups } = queryStats(tables, { metric, by: [], where, limit: 1 }, 0) as {
     groups: { count: number; sum: number }[];
   };

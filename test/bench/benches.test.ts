@@ -20,6 +20,8 @@ describe.each([
   ['decode', 4, []],
   ['fold', 4, []],
   ['lz4', 1, []],
+  ['recovery', 2, []],
+  ['sync', 1, []],
   ['pipeline', 1, ['--seconds', '1', '--connections', '16']],
 ] as const)('the %s bench', (name, comparisonCount, args) => {
   test('finds every result right, and measures each variant beside a baseline', async () => {

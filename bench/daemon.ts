@@ -61,6 +61,14 @@ export class Daemon {
     return ended;
   }
 
+  /** Ends it whatever it does, and waits until it has. Harmless where it has ended. */
+  async end(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const ended = new Promise((resolve) => this.#process.once('exit', resolve));
+    this.kill();
+    await ended;
+  }
+
   /** Ends it whatever it does. Harmless where it has ended. */
   kill(): void {
     if (this.#process.exitCode === null && this.#process.signalCode === null) this.#process.kill('SIGKILL');

@@ -12,6 +12,7 @@ import { describeMachine, machineText } from './machine.js';
 import { pipelineBench } from './pipeline.js';
 import { renderProfiles } from './profile.js';
 import { queriesBench } from './queries.js';
+import { recoveryBench } from './recovery.js';
 import { loadBench, spikeBench } from './scenarios/bursts.js';
 import { enduranceBench } from './scenarios/endurance.js';
 import { ioBench } from './scenarios/io.js';
@@ -22,6 +23,7 @@ import { foldBench } from './stages/fold.js';
 import { lz4Bench } from './stages/lz4.js';
 import { ringBench } from './stages/ring.js';
 import { socketBench } from './stages/socket.js';
+import { syncBench } from './sync.js';
 
 const BENCHES: readonly Bench[] = [
   socketBench,
@@ -29,6 +31,8 @@ const BENCHES: readonly Bench[] = [
   decodeBench,
   foldBench,
   lz4Bench,
+  recoveryBench,
+  syncBench,
   queriesBench,
   pipelineBench,
   loadBench,

@@ -1,22 +1,34 @@
 /**
- * The fold's thread. Takes the daemon's shared memory, the archive's folder and whether a fold died before;
- * returns when the vitals say stop and the ring is empty; throws what its loop throws.
+ * The fold's thread. Takes the daemon's shared memory, the folders of the archive and of the checkpoints, whether a fold died
+ * before, and a port, on which it posts what a rebuild has done (`Rebuilt`); returns when the vitals say stop and the ring is
+ * empty; throws what its loop throws.
  */
 
+import type { MessagePort } from 'node:worker_threads';
+import { DamageList } from '../src/archive/damage-list.js';
+import { TableCopies } from '../src/checkpoint/table-copies.js';
 import type { DaemonMemory } from '../src/daemon/memory.js';
 import { rebuildTables } from '../src/daemon/rebuild.js';
 import { runFold } from '../src/fold/stage.js';
+import type { Tables } from '../src/state/tables.js';
 
 export interface FoldTask {
   readonly memory: DaemonMemory;
-  readonly directory: string;
+  readonly archiveDirectory: string;
+  readonly checkpointDirectory: string;
   readonly rerun: boolean;
+  readonly port: MessagePort;
 }
 
-export default function fold({ memory, directory, rerun }: FoldTask): Promise<void> {
-  return runFold(
-    memory,
-    { rebuild: (tables, lastLine) => rebuildTables(tables, directory, memory.archiveBoard, lastLine) },
-    rerun,
-  );
+export default async function fold(task: FoldTask): Promise<void> {
+  const { memory, archiveDirectory, checkpointDirectory, rerun, port } = task;
+  const { archiveBoard } = memory;
+  const rebuild = async (tables: Tables, lastLine: number) => {
+    const sources = { archiveDirectory, checkpointDirectory, archiveBoard };
+    const rebuilt = await rebuildTables(tables, sources, lastLine);
+    new DamageList(memory.damage).add(rebuilt.flaws);
+    port.postMessage(rebuilt);
+  };
+  await runFold(memory, { rebuild, copier: new TableCopies(memory.copies) }, rerun);
+  port.close();
 }

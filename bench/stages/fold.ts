@@ -123,7 +123,7 @@ function checkTables(tables: Tables, facts: LogFacts): void {
   check('sum of samples', samples.sum, facts.sampleSum);
 }
 
-function totalOf(tables: Tables, metric: string, where: readonly (readonly [string, string])[]) {
+export function totalOf(tables: Tables, metric: string, where: readonly (readonly [string, string])[]) {
   const { groups } = queryStats(tables, { metric, by: [], where, limit: 1 }, 0) as {
     groups: { count: number; sum: number }[];
   };

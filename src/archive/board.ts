@@ -38,8 +38,6 @@ export interface Written {
   lastArrivedUs: number;
   /** Arrival of the oldest line in the log, µs; 0: none. */
   oldestUs: number;
-  /** Lines of frames that could not be read at the start. */
-  damagedBytes: number;
 }
 
 export function allocateArchiveBoard(start: Written): SharedArrayBuffer {
@@ -77,7 +75,6 @@ export class ArchiveBoard {
         compressedBytes: d[at + 8]!,
         lastArrivedUs: d[at + 9]!,
         oldestUs: d[at + 10]!,
-        damagedBytes: d[at + 11]!,
       };
       if (Atomics.load(this.#words, CURRENT) === current) return written;
     }
@@ -98,7 +95,6 @@ export class ArchiveBoard {
     d[at + 8] = w.compressedBytes;
     d[at + 9] = w.lastArrivedUs;
     d[at + 10] = w.oldestUs;
-    d[at + 11] = w.damagedBytes;
     Atomics.store(this.#words, CURRENT, next);
   }
 

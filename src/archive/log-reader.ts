@@ -33,6 +33,9 @@ export interface LogFlaw {
   readonly offset: number;
   readonly bytes: number;
   readonly reason: string;
+  /** The lines that it costs, as far as they are known: a stretch that no frame follows has a first one alone. */
+  readonly firstLine: number | null;
+  readonly lastLine: number | null;
 }
 
 export interface ReadFramesOptions {
@@ -52,14 +55,40 @@ export function endOfLog(directory: string, files: ArchiveFiles = NODE_FILES): L
   return { segment: last.firstLine, offset: reader.bytes };
 }
 
+/** Frames that other threads decompress while the caller works on one. */
+const FRAMES_AHEAD = 3;
+
 /**
- * One frame is in memory at a time, and the event loop turns now and then (see lz4.ts: that is why it is asynchronous).
+ * A few frames are in memory at a time, and the event loop turns now and then (see lz4.ts).
  * @throws Failure ERR_ARCHIVE_FORMAT, and those of the system
  */
 export async function* readFrames(
   directory: string,
-  { fromLine = 1, upTo = null, files = NODE_FILES }: ReadFramesOptions = {},
+  options: ReadFramesOptions = {},
 ): AsyncGenerator<LogFrame | LogFlaw> {
+  const ahead: (LogFlaw | Promise<LogFrame | LogFlaw>)[] = [];
+  let failure: unknown = null;
+  try {
+    for (const item of walkLog(directory, options)) {
+      // Where the caller stops early nobody waits for it.
+      if (item instanceof Promise) item.catch(() => {});
+      ahead.push(item);
+      if (ahead.length <= FRAMES_AHEAD) continue;
+      if (nativeMemoryIsHeld()) await freeNativeMemory();
+      yield await ahead.shift()!;
+    }
+  } catch (error) {
+    // What was before it is whole.
+    failure = error;
+  }
+  for (const item of ahead) yield await item;
+  if (failure !== null) throw failure;
+}
+
+function* walkLog(
+  directory: string,
+  { fromLine = 1, upTo = null, files = NODE_FILES }: ReadFramesOptions,
+): Generator<LogFlaw | Promise<LogFrame | LogFlaw>> {
   const segments = segmentsUpTo(listSegments(directory, files), upTo);
   const order = new LineOrder();
   for (let i = Math.max(0, segmentIndexOfLine(segments, fromLine)); i < segments.length; i++) {
@@ -67,32 +96,38 @@ export async function* readFrames(
     const reader = openUnlessRemoved(segment, upTo, files);
     if (reader === null) continue;
     try {
-      const missing = order.missingBefore(segment.firstLine);
-      if (missing !== null)
-        yield { kind: 'damage', path: segment.path, offset: 0, bytes: 0, reason: missing };
+      yield* order.goOn(segment.firstLine, { path: segment.path, offset: 0, bytes: 0 });
       for (const item of reader.frames()) {
         if (item.kind !== 'frame') {
-          order.lost(item);
           const isLast = item.kind === 'torn' && i === segments.length - 1;
-          yield logFlaw(item, isLast ? 'unfinished' : 'damage');
+          order.lose(item, isLast ? 'unfinished' : 'damage');
           continue;
         }
-        const disorder = order.place(item);
-        if (disorder !== null) yield { ...frameFlaw(segment, item), reason: disorder.reason };
-        if (disorder?.leaveOut || endsBefore(item, fromLine)) continue;
-        if (nativeMemoryIsHeld()) await freeNativeMemory();
-        const content = reader.readFrame(item);
-        if (content.kind === 'content') {
-          const { sections, raw } = content;
-          yield { kind: 'frame', path: segment.path, offset: item.offset, facts: item.head, sections, raw };
-        } else {
-          yield logFlaw(content, 'damage');
+        const place = placeOf(segment, item);
+        const repeats = order.repeats(item);
+        if (repeats !== null) {
+          yield { kind: 'damage', ...place, reason: repeats, firstLine: null, lastLine: null };
+          continue;
         }
+        yield* order.goOn(item.head.firstLine, place);
+        order.pass(item);
+        if (!endsBefore(item, fromLine)) yield readFrame(reader, item);
       }
     } finally {
       reader.close();
     }
   }
+  yield* order.end();
+}
+
+function readFrame(reader: SegmentReader, frame: FramePlace): Promise<LogFrame | LogFlaw> {
+  const { path } = reader;
+  const { head, offset } = frame;
+  return reader.readFrameElsewhere(frame).then((content) => {
+    if (content.kind !== 'content') return logFlaw(content, 'damage', linesOf(head));
+    const { sections, raw } = content;
+    return { kind: 'frame', path, offset, facts: head, sections, raw };
+  });
 }
 
 export function segmentsUpTo(segments: Segment[], upTo: LogPosition | null): Segment[] {
@@ -115,53 +150,88 @@ export function openUnlessRemoved(
 }
 
 /**
- * Lines are numbered without a gap from the first one that is kept. A gap that a damaged stretch explains is told with
- * that stretch; a frame that repeats lines is left out.
+ * Lines are numbered without a gap from the first one that is kept. What a damaged stretch has cost is known by the
+ * frame behind it, so it is told then; a gap without one is told by itself. A frame that repeats lines is left out.
  */
 class LineOrder {
-  /** null: nothing read yet, or after damage. */
-  #expected: number | null = null;
-  #seen = 1;
+  /** The line to come; 0: nothing read yet. */
+  #next = 0;
+  /** Stretches since the last frame. */
+  #lost: [FlawedStretch, LogFlaw['kind']][] = [];
 
-  missingBefore(firstLine: number): string | null {
-    const expected = this.#expected;
-    this.#expected = expected === null ? null : Math.max(expected, firstLine);
-    return expected !== null && firstLine > expected ? missingText(expected, firstLine) : null;
+  lose(stretch: FlawedStretch, kind: LogFlaw['kind']): void {
+    this.#lost.push([stretch, kind]);
   }
 
-  lost(_stretch: FlawedStretch): void {
-    this.#expected = null;
+  repeats({ head }: FramePlace): string | null {
+    if (head.firstLine >= this.#next) return null;
+    return `the frame starts again at line ${head.firstLine}, and line ${this.#next - 1} was before it`;
   }
 
-  place({ head }: FramePlace): { reason: string; leaveOut: boolean } | null {
-    if (head.firstLine < this.#seen) {
-      const reason = `the frame starts again at line ${head.firstLine}, and line ${this.#seen - 1} was before it`;
-      return { reason, leaveOut: true };
+  /** @param place where the log goes on with `firstLine` */
+  *goOn(firstLine: number, place: Place): Generator<LogFlaw> {
+    const missing = this.#next > 0 && firstLine > this.#next ? { from: this.#next, to: firstLine - 1 } : null;
+    this.#next = Math.max(this.#next, firstLine);
+    if (this.#lost.length > 0) {
+      yield* this.#tell(missing);
+    } else if (missing !== null) {
+      const { from, to } = missing;
+      const reason = `lines ${from} to ${to} are missing before it`;
+      yield { kind: 'damage', ...place, reason, firstLine: from, lastLine: to };
     }
-    const missing = this.missingBefore(head.firstLine);
-    this.#seen = head.firstLine + head.lineCount;
-    this.#expected = this.#seen;
-    return missing === null ? null : { reason: missing, leaveOut: false };
+  }
+
+  pass({ head }: FramePlace): void {
+    this.#next = head.firstLine + head.lineCount;
+  }
+
+  end(): Generator<LogFlaw> {
+    return this.#tell(this.#next > 0 ? { from: this.#next, to: null } : null);
+  }
+
+  /** Where several stretches lie in one gap, those whose heads are right know their own lines. */
+  *#tell(missing: LineRange | null): Generator<LogFlaw> {
+    for (const [stretch, kind] of this.#lost) {
+      yield logFlaw(stretch, kind, (stretch.head && linesOf(stretch.head)) ?? missing);
+    }
+    this.#lost = [];
   }
 }
 
-function missingText(expected: number, firstLine: number): string {
-  return `lines ${expected} to ${firstLine - 1} are missing before it`;
+interface Place {
+  readonly path: string;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+interface LineRange {
+  readonly from: number;
+  readonly to: number | null;
+}
+
+function linesOf({ firstLine, lineCount }: FrameHead): LineRange | null {
+  return lineCount === 0 ? null : { from: firstLine, to: firstLine + lineCount - 1 };
 }
 
 function endsBefore({ head }: FramePlace, line: number): boolean {
   return head.firstLine < line && head.firstLine + head.lineCount <= line;
 }
 
-function frameFlaw(segment: Segment, { offset, nextOffset }: FramePlace): Omit<LogFlaw, 'reason'> {
-  return { kind: 'damage', path: segment.path, offset, bytes: nextOffset - offset };
+function placeOf(segment: Segment, { offset, nextOffset }: FramePlace): Place {
+  return { path: segment.path, offset, bytes: nextOffset - offset };
 }
 
-function logFlaw(stretch: FlawedStretch, kind: LogFlaw['kind']): LogFlaw {
-  const { path, offset, bytes, head } = stretch;
-  const lost =
-    head === null || head.lineCount === 0
-      ? ''
-      : `; lines ${head.firstLine} to ${head.firstLine + head.lineCount - 1} are lost`;
-  return { kind, path, offset, bytes, reason: stretch.reason + (kind === 'damage' ? lost : '') };
+function logFlaw(stretch: FlawedStretch, kind: LogFlaw['kind'], lines: LineRange | null): LogFlaw {
+  const { path, offset, bytes, reason } = stretch;
+  const isKnown = kind === 'damage' && lines !== null && lines.to !== null;
+  const lost = isKnown ? `; lines ${lines.from} to ${lines.to} are lost` : '';
+  return {
+    kind,
+    path,
+    offset,
+    bytes,
+    reason: reason + lost,
+    firstLine: lines?.from ?? null,
+    lastLine: lines?.to ?? null,
+  };
 }

@@ -1,18 +1,24 @@
 /**
  * Brings the log on disk to a state that can be written on: at the start of the daemon, before anything else reads it. The
- * last segment is cut back to its last whole frame, whatever stands after it. Damage before that is told and stays.
+ * last segment is cut back to its last whole frame, whatever stands after it.
+ *
+ * A power cut may also take a frame of those that no sync had covered yet, and leave one behind it. To go on after that
+ * one would be to count lines as known that nobody has, so the log is cut at the first hole. Up to the line that
+ * is known to have been durable (durable-mark.ts) a hole is damage: it is told and stays.
  */
 
 import { dirname, resolve } from 'node:path';
 import { failureOfSystemError } from '../model/failure.js';
 import { type ArchiveFiles, NODE_FILES, syncDirectory } from './archive-files.js';
+import type { Written } from './board.js';
+import { readDurableMark } from './durable-mark.js';
 import type { FrameHead } from './frame-header.js';
 import { listSegments, type Segment } from './segment-name.js';
 import { type FlawedStretch, type FramePlace, SegmentReader } from './segment-reader.js';
 
 const DIRECTORY_MODE = 0o750;
 /** Appended to the name of a segment that holds no whole frame, and more than the start of one. */
-const UNREADABLE_SUFFIX = '.unreadable';
+export const UNREADABLE_SUFFIX = '.unreadable';
 
 /** What recovery took off the end of the log. */
 interface LogCut {
@@ -50,14 +56,25 @@ export interface RecoveredLog {
   readonly damage: readonly FlawedStretch[];
 }
 
-/** @throws Failure ERR_ARCHIVE_FORMAT, and those of the system */
-export function recoverLog(directory: string, files: ArchiveFiles = NODE_FILES): RecoveredLog {
+/**
+ * What it hands over is durable.
+ * @param markPath of the durable mark; null, or where there is none: all that is whole is kept
+ * @throws Failure ERR_ARCHIVE_FORMAT, and those of the system
+ */
+export function recoverLog(
+  directory: string,
+  markPath: string | null = null,
+  files: ArchiveFiles = NODE_FILES,
+): RecoveredLog {
   createDirectory(directory, files);
   const segments = listSegments(directory, files);
   const cuts: LogCut[] = [];
   let nextLineMin = 1;
+  const mark = markPath === null ? null : readDurableMark(markPath, files);
+  const durableLine = mark ?? Number.POSITIVE_INFINITY;
   for (let segment = segments.pop(); segment !== undefined; segment = segments.pop()) {
-    const end = lastWholeFrame(segment, files);
+    // A segment is made only when the one before it is durable.
+    const end = lastWholeFrame(segment, Math.max(durableLine, nextLineMin - 1), files);
     if (end.last === null) {
       // Its name says that all lines before it were accepted, even if the segment before it has lost some.
       nextLineMin = Math.max(nextLineMin, segment.firstLine);
@@ -66,6 +83,7 @@ export function recoverLog(directory: string, files: ArchiveFiles = NODE_FILES):
     }
     const segmentBytes = end.last.nextOffset;
     if (end.bytes > segmentBytes) cuts.push(cut(segment, end, files));
+    else syncSegment(segment, files);
     const oldest = segments.length === 0 ? end.first : firstFrame(segments, files);
     const { head } = end.last;
     const rawBytesEnd = head.rawBytesBefore + head.rawBytes;
@@ -102,6 +120,23 @@ export function recoverLog(directory: string, files: ArchiveFiles = NODE_FILES):
   };
 }
 
+/** Where the archive goes on; the ring begins anew. */
+export function writtenOf(log: RecoveredLog): Written {
+  return {
+    position: 0,
+    line: log.nextLine - 1,
+    cuts: 0,
+    segment: log.segment?.firstLine ?? 0,
+    segmentBytes: log.segmentBytes,
+    segmentSinceUs: log.segmentFirstArrivalUs,
+    segments: log.segmentCount,
+    rawBytes: log.rawBytesEnd,
+    compressedBytes: log.compressedBytes,
+    lastArrivedUs: log.lastArrivalUs,
+    oldestUs: log.oldestArrivalUs,
+  };
+}
+
 interface SegmentEnd {
   readonly first: FrameHead | null;
   readonly last: FramePlace | null;
@@ -114,8 +149,11 @@ interface SegmentEnd {
   readonly isTorn: boolean;
 }
 
-/** Goes through the heads, and from the last one back to the first frame that is whole to its last byte. */
-function lastWholeFrame(segment: Segment, files: ArchiveFiles): SegmentEnd {
+/**
+ * Goes through the heads, from the last one back to the first frame that is whole to its last byte, and from the first
+ * line that may not have been durable on to the first hole.
+ */
+function lastWholeFrame(segment: Segment, durableLine: number, files: ArchiveFiles): SegmentEnd {
   const reader = SegmentReader.open(segment.path, undefined, files);
   try {
     const frames: FramePlace[] = [];
@@ -127,20 +165,50 @@ function lastWholeFrame(segment: Segment, files: ArchiveFiles): SegmentEnd {
     const after = damage.at(-1);
     let reason = after?.reason ?? '';
     let isTorn = damage.length === 0 || (damage.length === 1 && after!.kind === 'torn');
-    let last = frames.pop() ?? null;
-    for (; last !== null; last = frames.pop() ?? null) {
+    for (let last = frames.at(-1); last !== undefined; last = frames.at(-1)) {
       const content = reader.readFrame(last);
       if (content.kind === 'content') break;
       reason = content.reason;
       isTorn = false;
+      frames.pop();
     }
-    const first = frames[0]?.head ?? last?.head ?? null;
-    const hasLines =
-      last !== null && (last.head.lineCount > 0 || frames.some(({ head }) => head.lineCount > 0));
-    return { first, last, hasLines, bytes: reader.bytes, damage, reason, isTorn };
+    const hole = firstHole(reader, frames, segment.firstLine, durableLine);
+    if (hole !== null) {
+      reason = hole.reason;
+      isTorn = false;
+      frames.length = hole.index;
+    }
+    const hasLines = frames.some(({ head }) => head.lineCount > 0);
+    const first = frames[0]?.head ?? null;
+    return { first, last: frames.at(-1) ?? null, hasLines, bytes: reader.bytes, damage, reason, isTorn };
   } finally {
     reader.close();
   }
+}
+
+/** The first frame that is not whole, or has something missing before it, behind the lines that were durable. */
+function firstHole(
+  reader: SegmentReader,
+  frames: readonly FramePlace[],
+  firstLine: number,
+  durableLine: number,
+): { index: number; reason: string } | null {
+  let expected = firstLine;
+  let offset = 0;
+  for (const [index, frame] of frames.entries()) {
+    const { head } = frame;
+    // Of a frame without lines it is not known whether it was durable.
+    const isLost = head.firstLine > expected ? head.firstLine - 1 > durableLine : expected > durableLine;
+    if (frame.offset > offset && isLost) {
+      return { index, reason: 'something that no sync had covered is missing before the last frames' };
+    }
+    expected = head.firstLine + head.lineCount;
+    offset = frame.nextOffset;
+    if (head.lineCount > 0 ? expected - 1 <= durableLine : expected <= durableLine) continue;
+    const content = reader.readFrame(frame);
+    if (content.kind !== 'content') return { index, reason: content.reason };
+  }
+  return null;
 }
 
 function cut(segment: Segment, end: SegmentEnd, files: ArchiveFiles): LogCut {
@@ -158,6 +226,20 @@ function cut(segment: Segment, end: SegmentEnd, files: ArchiveFiles): LogCut {
     throw failureOfSystemError(error, 'cut segment', path);
   }
   return { path, offset, bytes: end.bytes - offset, reason: end.reason, done: 'cut' };
+}
+
+/** A process that was killed may have written and not synced. */
+function syncSegment({ path }: Segment, files: ArchiveFiles): void {
+  try {
+    const fd = files.openSync(path, 'r');
+    try {
+      files.fdatasyncSync(fd);
+    } finally {
+      files.closeSync(fd);
+    }
+  } catch (error) {
+    throw failureOfSystemError(error, 'make durable', path);
+  }
 }
 
 /** A segment without a whole frame would stop the next start too. What may be more than a torn write is kept aside. */

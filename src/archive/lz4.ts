@@ -12,7 +12,7 @@
 import './native-memory.js';
 
 import { setImmediate } from 'node:timers/promises';
-import { compressFrameSync, decompressFrameSync } from 'lz4-napi';
+import { compressFrameSync, decompressFrame as decompressElsewhere, decompressFrameSync } from 'lz4-napi';
 import { Failure } from '../model/failure.js';
 
 const FRAME_MAGIC = 0x184d2204;
@@ -56,21 +56,40 @@ export async function freeNativeMemory(): Promise<void> {
  * @throws Failure ERR_DAMAGE
  */
 export function decompressFrame(frame: Uint8Array, rawBytes: number): Buffer {
+  checkFrame(frame, rawBytes);
+  try {
+    return checkRaw(decompressFrameSync(frame as Buffer), rawBytes);
+  } catch (error) {
+    throw failureOf(error);
+  }
+}
+
+/** The same on a thread of libuv's pool. `frame` must stay as it is meanwhile. Rejects with a Failure ERR_DAMAGE. */
+export async function decompressFrameElsewhere(frame: Uint8Array, rawBytes: number): Promise<Buffer> {
+  checkFrame(frame, rawBytes);
+  try {
+    return checkRaw(await decompressElsewhere(frame), rawBytes);
+  } catch (error) {
+    throw failureOf(error);
+  }
+}
+
+function checkFrame(frame: Uint8Array, rawBytes: number): void {
   const flaw = flawOfFrame(frame, rawBytes);
   if (flaw !== null) throw new Failure('ERR_DAMAGE', flaw);
-  let raw: Buffer;
-  try {
-    raw = decompressFrameSync(frame as Buffer);
-  } catch (error) {
-    throw new Failure('ERR_DAMAGE', `the data frame does not decompress: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
+}
+
+function checkRaw(raw: Buffer, rawBytes: number): Buffer {
   heldBytes += raw.length;
-  if (raw.length !== rawBytes) {
-    throw new Failure('ERR_DAMAGE', `the data frame holds ${raw.length} bytes, its header says ${rawBytes}`);
-  }
-  return raw;
+  if (raw.length === rawBytes) return raw;
+  throw new Failure('ERR_DAMAGE', `the data frame holds ${raw.length} bytes, its header says ${rawBytes}`);
+}
+
+function failureOf(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  return new Failure('ERR_DAMAGE', `the data frame does not decompress: ${(error as Error).message}`, {
+    cause: error,
+  });
 }
 
 /**

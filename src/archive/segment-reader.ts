@@ -24,7 +24,7 @@ import {
   statedHeadBytes,
 } from './frame-header.js';
 import { flawOfRecords } from './frame-records.js';
-import { decompressFrame } from './lz4.js';
+import { decompressFrame, decompressFrameElsewhere } from './lz4.js';
 
 /** A frame is mostly larger than this: a walk over heads then reads one window a frame. Small ones share a window. */
 const WINDOW_BYTES = 16 * 1024;
@@ -55,6 +55,15 @@ export interface FrameContent {
   readonly sections: FrameSections;
   /** The lines with their line ends. */
   readonly raw: Buffer;
+}
+
+type DamagedStretch = FlawedStretch & { readonly kind: 'damage' };
+
+/** All of a frame but its lines. */
+interface CheckedBody {
+  readonly kind: 'body';
+  readonly sections: FrameSections;
+  readonly data: Buffer;
 }
 
 const NO_LINES = Buffer.alloc(0);
@@ -176,6 +185,30 @@ export class SegmentReader {
    * @throws Failure ERR_ARCHIVE_FORMAT at a section that this program does not know
    */
   readFrame(frame: FramePlace): FrameContent | FlawedStretch {
+    const body = this.#checkedBody(frame);
+    if (body.kind === 'damage') return body;
+    if (frame.head.dataBytes === 0) return { kind: 'content', sections: body.sections, raw: NO_LINES };
+    try {
+      return this.#content(frame, body, decompressFrame(body.data, frame.head.rawBytes));
+    } catch (error) {
+      return this.#flawOf(frame, error);
+    }
+  }
+
+  /** The same: reads the frame now, and lets another thread decompress it. Throws like it, and does not reject. */
+  readFrameElsewhere(frame: FramePlace): Promise<FrameContent | FlawedStretch> {
+    const body = this.#checkedBody(frame);
+    if (body.kind === 'damage') return Promise.resolve(body);
+    if (frame.head.dataBytes === 0) {
+      return Promise.resolve({ kind: 'content', sections: body.sections, raw: NO_LINES });
+    }
+    return decompressFrameElsewhere(body.data, frame.head.rawBytes).then(
+      (raw) => this.#content(frame, body, raw),
+      (error) => this.#flawOf(frame, error),
+    );
+  }
+
+  #checkedBody(frame: FramePlace): CheckedBody | DamagedStretch {
     const { head } = frame;
     const bytes = this.#readFrameBody(frame);
     if (typeof bytes === 'string') return this.#flaw(frame, bytes);
@@ -190,19 +223,20 @@ export class SegmentReader {
     if (decoded.kind === 'flaw') return this.#flaw(frame, decoded.reason);
     const flaw = flawOfRecords(head, decoded.sections.records);
     if (flaw !== null) return this.#flaw(frame, flaw);
-    if (head.dataBytes === 0) return { kind: 'content', sections: decoded.sections, raw: NO_LINES };
-    try {
-      const raw = decompressFrame(bytes.subarray(sectionsBytes), head.rawBytes);
-      if (raw[raw.length - 1] !== 0x0a)
-        return this.#flaw(frame, 'the last line of the frame has no line end');
-      return { kind: 'content', sections: decoded.sections, raw };
-    } catch (error) {
-      if (error instanceof Failure) return this.#flaw(frame, error.message);
-      throw error;
-    }
+    return { kind: 'body', sections: decoded.sections, data: bytes.subarray(sectionsBytes) };
   }
 
-  #flaw(frame: FramePlace, reason: string): FlawedStretch {
+  #content(frame: FramePlace, { sections }: CheckedBody, raw: Buffer): FrameContent | FlawedStretch {
+    if (raw[raw.length - 1] === 0x0a) return { kind: 'content', sections, raw };
+    return this.#flaw(frame, 'the last line of the frame has no line end');
+  }
+
+  #flawOf(frame: FramePlace, error: unknown): FlawedStretch {
+    if (error instanceof Failure) return this.#flaw(frame, error.message);
+    throw error;
+  }
+
+  #flaw(frame: FramePlace, reason: string): DamagedStretch {
     const { offset, nextOffset, head } = frame;
     return { kind: 'damage', path: this.path, offset, bytes: nextOffset - offset, reason, head };
   }

@@ -11,6 +11,7 @@ import { CURSOR_DURABLE, positionOf, type RingMemory } from '../ring/layout.js';
 import { STAGE_ARCHIVE, STAGE_DONE, STAGE_RUNNING, STAGE_SYNC, Vitals } from '../ring/vitals.js';
 import { type ArchiveFiles, NODE_FILES } from './archive-files.js';
 import { ArchiveBoard } from './board.js';
+import { DurableMark } from './durable-mark.js';
 import { segmentName } from './segment-name.js';
 
 export interface SyncMemory {
@@ -21,8 +22,19 @@ export interface SyncMemory {
   readonly mainBell: SharedArrayBuffer;
 }
 
+export interface SyncOptions {
+  /** Of the segments. */
+  readonly directory: string;
+  /** See durable-mark.ts. */
+  readonly markPath: string;
+}
+
 /** Syncs until the archive is done and everything is durable. */
-export function runSync(memory: SyncMemory, directory: string, files: ArchiveFiles = NODE_FILES): void {
+export function runSync(
+  memory: SyncMemory,
+  { directory, markPath }: SyncOptions,
+  files: ArchiveFiles = NODE_FILES,
+): void {
   const board = new ArchiveBoard(memory.archiveBoard);
   const vitals = new Vitals(memory.vitals);
   const bell = new Bell(memory.syncBell);
@@ -33,6 +45,7 @@ export function runSync(memory: SyncMemory, directory: string, files: ArchiveFil
   let segment = 0;
   let syncedBytes = 0;
   let fd = -1;
+  const mark = DurableMark.create(markPath, board.durableLine, files);
   vitals.setState(STAGE_SYNC, STAGE_RUNNING);
   try {
     for (;;) {
@@ -55,6 +68,7 @@ export function runSync(memory: SyncMemory, directory: string, files: ArchiveFil
           }
           syncedBytes = written.segmentBytes;
           board.setDurable(written.line, performance.now() - startedMs);
+          mark.set(written.line);
         }
         durable = written.position;
         Atomics.store(cursors, CURSOR_DURABLE, durable | 0);
@@ -67,6 +81,7 @@ export function runSync(memory: SyncMemory, directory: string, files: ArchiveFil
     }
   } finally {
     if (fd >= 0) files.closeSync(fd);
+    mark.close();
   }
   vitals.setState(STAGE_SYNC, STAGE_DONE);
 }

@@ -94,6 +94,8 @@ function renderStatus(reply: any, colors: Colors, width: number): string {
       `durable to line ${humanCount(archive.durable_seq)}   last sync ${syncText(archive.last_sync_ms)}`,
     ],
     ['', archiveText(archive)],
+    ...damageFacts(archive.damage ?? []),
+    ['checkpoint', checkpointText(reply.checkpoint)],
     ['memory', `${humanBytes(memory.rss_bytes)} resident   ${humanBytes(memory.state_bytes)} state`],
     ['threads', list((reply.threads ?? []).map(threadText))],
   );
@@ -119,6 +121,25 @@ function archiveText(archive: any): string {
   const times = Number.isFinite(ratio) && ratio > 0 ? ` (ratio ${ratio.toFixed(1)})` : '';
   const oldest = archive.oldest_ts == null ? '' : `   since ${humanTime(archive.oldest_ts)}`;
   return `${counted(archive.segments, 'segment')}   ${humanBytes(archive.bytes_compressed)}${times}${oldest}`;
+}
+
+const DAMAGE_SHOWN = 5;
+
+function damageFacts(damage: any[]): [string, string][] {
+  const shown = damage.slice(0, DAMAGE_SHOWN).map(({ segment, offset, bytes, first_line, last_line }) => {
+    const to = last_line == null ? 'on' : `to ${humanCount(last_line)}`;
+    const lines = first_line == null ? '' : `, lines ${humanCount(first_line)} ${to}`;
+    return `${escapeControls(String(segment))}, byte ${humanCount(offset)}: ${humanBytes(bytes)}${lines}`;
+  });
+  if (damage.length > DAMAGE_SHOWN) shown.push(`… and ${humanCount(damage.length - DAMAGE_SHOWN)} more`);
+  return shown.map((text, i) => [i === 0 ? '  damaged' : '', text]);
+}
+
+function checkpointText(checkpoint: any): string {
+  if (checkpoint == null) return NOTHING;
+  const pause = checkpoint.pause_ms == null ? '' : `   pause ${humanDuration(checkpoint.pause_ms / 1000)}`;
+  const at = humanTime(checkpoint.written_at);
+  return `to line ${humanCount(checkpoint.line)}   ${humanBytes(checkpoint.bytes)}   ${at}${pause}`;
 }
 
 function connectionRow(one: any): string[] {

@@ -2,6 +2,7 @@
 
 import type { ServerResponse } from 'node:http';
 import { WINDOW_NAMES, type WindowName } from '../model/windows.js';
+import type { CheckpointRequests } from '../query/checkpoint-requests.js';
 import { type PageRequest, parseCursor } from '../query/page.js';
 import { Problem } from '../query/problem.js';
 import { queryReport } from '../query/report.js';
@@ -19,6 +20,7 @@ export interface Sources {
   readonly tables: Tables;
   readonly texts: Texts;
   readonly status: StatusView;
+  readonly checkpoints: CheckpointRequests;
   readonly events: EventStreams;
   readonly nowSeconds: () => number;
 }
@@ -46,6 +48,7 @@ interface StreamAnswer {
 
 const LIMIT_DEFAULT = 1000;
 const LIMIT_MAX = 100_000;
+const CHECKPOINT_PATH = '/v1/checkpoint';
 const WORKFLOW_PATH = /^\/v1\/workflows\/([^/]+)$/;
 
 /** @throws Problem */
@@ -54,10 +57,23 @@ export async function route(sources: Sources, method: string, target: Target): P
   const answer = match(sources, target);
   if (answer === null)
     throw new Problem(404, 'No such route', `${pathname} is no route of the control socket`);
-  if (method !== 'GET' && method !== 'HEAD') {
-    throw new Problem(405, 'Method not allowed', `${pathname} answers GET, not ${method}`);
-  }
+  const methods = methodsOf(pathname);
+  if (!methods.includes(method)) throw new MethodProblem(pathname, methods, method);
   return answer();
+}
+
+/** What does something is asked for by POST, all else by GET. */
+function methodsOf(path: string): readonly string[] {
+  return path === CHECKPOINT_PATH ? ['POST'] : ['GET', 'HEAD'];
+}
+
+export class MethodProblem extends Problem {
+  readonly allowed: readonly string[];
+
+  constructor(path: string, allowed: readonly string[], method: string) {
+    super(405, 'Method not allowed', `${path} answers ${allowed[0]}, not ${method}`);
+    this.allowed = allowed;
+  }
 }
 
 function match(
@@ -74,6 +90,11 @@ function match(
       return () => ({ status: 200, body: sources.status.render(isAsked(params, 'connections')) });
     case '/v1/stats':
       return () => ({ status: 200, body: stats(sources, params) });
+    case CHECKPOINT_PATH:
+      return async () => {
+        requireTables(sources);
+        return { status: 200, body: await sources.checkpoints.take() };
+      };
     case '/v1/events':
       return () => ({ stream: (response) => sources.events.serve(response, params, lastEventId) });
     case '/v1/report':

@@ -2,7 +2,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Problem } from '../query/problem.js';
-import { route, type Sources, type Target } from './routes.js';
+import { MethodProblem, route, type Sources, type Target } from './routes.js';
 
 const SAMPLE_MS = 1000;
 
@@ -63,7 +63,7 @@ async function answer(
         : new Problem(500, 'Internal error', 'the daemon could not answer this; its log says why');
     const { status, title, message } = problem;
     const body = { type: 'about:blank', title, status, detail: message };
-    if (status === 405) response.setHeader('Allow', 'GET, HEAD');
+    if (error instanceof MethodProblem) response.setHeader('Allow', error.allowed.join(', '));
     send(response, status, 'application/problem+json', body, request.method === 'HEAD');
   }
 }

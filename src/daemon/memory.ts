@@ -1,7 +1,9 @@
 /** Everything that the daemon's threads share, allocated once by main and handed to every stage that it starts. */
 
 import { allocateArchiveBoard, type Written } from '../archive/board.js';
+import { allocateDamageList } from '../archive/damage-list.js';
 import { RejectsBoard } from '../archive/rejects.js';
+import { allocateCopies, type CopiesMemory } from '../checkpoint/table-copies.js';
 import type { Config } from '../config/config.js';
 import { allocateProgress } from '../fold/progress.js';
 import { allocateBell } from '../ring/bell.js';
@@ -24,7 +26,9 @@ export interface DaemonMemory {
   readonly vitals: SharedArrayBuffer;
   readonly progress: SharedArrayBuffer;
   readonly tables: TablesMemory;
+  readonly copies: CopiesMemory;
   readonly archiveBoard: SharedArrayBuffer;
+  readonly damage: SharedArrayBuffer;
   readonly rejects: SharedArrayBuffer;
   readonly foldBell: SharedArrayBuffer;
   readonly archiveBell: SharedArrayBuffer;
@@ -38,6 +42,17 @@ export interface DaemonMemory {
 export function allocateDaemon(config: Config, written: Written): DaemonMemory {
   // A slot is free again only when the fold has passed the end of its connection, so some more than can be open.
   const slots = config.ingest.maxConnections * 2;
+  const limits = {
+    maxLiveWorkflows: config.state.maxLiveWorkflows,
+    maxRecentWorkflows: config.state.maxRecentWorkflows,
+    maxTasksPerWorkflow: config.state.maxTasksPerWorkflow,
+    maxTasks: config.state.maxTasks,
+    maxSeries: config.stats.maxSeries,
+    seriesIdleMs: config.stats.seriesIdleMs,
+    windowBytes: config.stats.windowBytes,
+    namesBytes: config.state.namesBytes,
+    maxClients: config.ingest.maxClients,
+  };
   return {
     ring: allocateRing(config.ring.bytes, written.position),
     cuts: allocateCuts(CUT_ENTRIES),
@@ -45,18 +60,10 @@ export function allocateDaemon(config: Config, written: Written): DaemonMemory {
     ledger: allocateLedger(slots),
     vitals: allocateVitals(),
     progress: allocateProgress(written.position, written.line, written.lastArrivedUs),
-    tables: allocateTables({
-      maxLiveWorkflows: config.state.maxLiveWorkflows,
-      maxRecentWorkflows: config.state.maxRecentWorkflows,
-      maxTasksPerWorkflow: config.state.maxTasksPerWorkflow,
-      maxTasks: config.state.maxTasks,
-      maxSeries: config.stats.maxSeries,
-      seriesIdleMs: config.stats.seriesIdleMs,
-      windowBytes: config.stats.windowBytes,
-      namesBytes: config.state.namesBytes,
-      maxClients: config.ingest.maxClients,
-    }),
+    tables: allocateTables(limits),
+    copies: allocateCopies(limits),
     archiveBoard: allocateArchiveBoard(written),
+    damage: allocateDamageList(),
     rejects: RejectsBoard.allocate(),
     foldBell: allocateBell(),
     archiveBell: allocateBell(),

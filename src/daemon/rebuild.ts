@@ -1,42 +1,167 @@
-/** The tables out of the log: what the daemon does at its start, and when a fold died inside a line's changes. */
+/**
+ * The tables out of the newest checkpoint that is whole, and the log after it: what the daemon does at its start, and when a
+ * fold died inside a line's changes.
+ */
 
+import { type ArchiveFiles, NODE_FILES } from '../archive/archive-files.js';
 import { ArchiveBoard } from '../archive/board.js';
 import { decodeClients } from '../archive/frame-clients.js';
+import type { FrameFacts, FrameSections } from '../archive/frame-header.js';
 import { RecordCursor } from '../archive/frame-records.js';
-import { readFrames } from '../archive/log-reader.js';
+import { type LogFlaw, type LogFrame, type LogPosition, readFrames } from '../archive/log-reader.js';
+import { listCheckpoints } from '../checkpoint/checkpoint-files.js';
+import type { CheckpointFile } from '../checkpoint/checkpoint-format.js';
+import { loadCheckpoint } from '../checkpoint/checkpoint-reader.js';
 import { Replay } from '../fold/replay.js';
 import type { Tables } from '../state/tables.js';
 
 const WAIT_MS = 5;
 
+/** What a rebuild reads. */
+export interface RebuildSources {
+  readonly archiveDirectory: string;
+  readonly checkpointDirectory: string;
+  readonly archiveBoard: SharedArrayBuffer;
+  readonly files?: ArchiveFiles;
+}
+
+/** What a rebuild has done, and met. Crosses threads as a message. */
+export interface Rebuilt {
+  /** What it began with; null: with line 1. */
+  readonly checkpoint: (CheckpointFile & { readonly copiedUs: number }) | null;
+  /** Checkpoints that are newer, and could not be used. */
+  readonly unfit: readonly { readonly path: string; readonly reason: string }[];
+  /** Of the frames that were read. */
+  readonly flaws: readonly LogFlaw[];
+  /** Lines folded, and how many of them this program refuses. */
+  readonly lines: number;
+  readonly refused: number;
+  readonly durationMs: number;
+}
+
 /**
- * Clears the tables and folds the log up to and with `lastLine`. Lines that the archive stage has not written yet are
- * waited for: it was asked to (the fold's `wanted`), and needs nothing of the fold for it.
+ * Clears the tables and fills them up to and with `lastLine`. Lines that the archive stage has not written yet are waited
+ * for: it was asked to (the fold's `wanted`), and needs nothing of the fold for it.
  */
 export async function rebuildTables(
   tables: Tables,
-  directory: string,
-  boardMemory: SharedArrayBuffer,
+  sources: RebuildSources,
   lastLine: number,
-): Promise<void> {
-  const board = new ArchiveBoard(boardMemory);
+): Promise<Rebuilt> {
+  const startedMs = performance.now();
+  const { archiveDirectory, checkpointDirectory, archiveBoard, files = NODE_FILES } = sources;
+  const board = new ArchiveBoard(archiveBoard);
   const idle = new Int32Array(new SharedArrayBuffer(4));
   while (board.written().line < lastLine) Atomics.wait(idle, 0, 0, WAIT_MS);
-  tables.clear();
-  const replay = new Replay(tables, 0);
+  const { checkpoint, unfit } = await loadNewest(tables, checkpointDirectory, lastLine, files);
   const { segment, segmentBytes, lastArrivedUs } = board.written();
-  for await (const frame of readFrames(directory, { upTo: { segment, offset: segmentBytes } })) {
-    if (frame.kind !== 'frame') continue;
-    for (const { id, lastLine: number, arrivalUs } of decodeClients(frame.facts, frame.sections.clients)) {
-      tables.clients.restore(id, number, arrivalUs);
-    }
-    if (frame.facts.lineCount === 0) continue;
-    replay.skipTo(frame.facts.firstLine - 1);
-    replay.attach(frame.raw);
-    const records = new RecordCursor(frame.facts, frame.sections.records);
-    let at = 0;
-    while (records.next()) at = replay.fold(at, frame.raw.length, records.lineCount, records.arrivalUs);
-  }
+  const flaws: LogFlaw[] = [];
+  const { lines, refused } = await foldLog(tables, archiveDirectory, {
+    fromLine: (checkpoint?.line ?? 0) + 1,
+    toLine: lastLine,
+    clientsToLine: Number.POSITIVE_INFINITY,
+    upTo: { segment, offset: segmentBytes },
+    files,
+    onFlaw: (flaw) => flaws.push(flaw),
+  });
   // Lines at the end of the log may be damaged; their numbers are not given twice.
-  if (replay.line < lastLine) tables.board.setLine(lastLine, lastArrivedUs);
+  if (tables.board.line < lastLine) tables.board.setLine(lastLine, lastArrivedUs);
+  return { checkpoint, unfit, flaws, lines, refused, durationMs: performance.now() - startedMs };
+}
+
+/** The tables are empty where no checkpoint is fit. */
+async function loadNewest(
+  tables: Tables,
+  directory: string,
+  lastLine: number,
+  files: ArchiveFiles,
+): Promise<Pick<Rebuilt, 'checkpoint' | 'unfit'>> {
+  tables.clear();
+  const unfit: { path: string; reason: string }[] = [];
+  for (const checkpoint of listCheckpoints(directory, files)) {
+    if (checkpoint.line > lastLine) continue;
+    const result = await loadCheckpoint(checkpoint, tables, files);
+    if (result.kind === 'loaded') {
+      return { checkpoint: { ...checkpoint, copiedUs: result.description.copied_us }, unfit };
+    }
+    unfit.push({ path: checkpoint.path, reason: result.reason });
+  }
+  return { checkpoint: null, unfit };
+}
+
+export interface FoldLogOptions {
+  /** The line after the last one that the tables hold. */
+  readonly fromLine: number;
+  readonly toLine: number;
+  /** Numbers of clients are taken from frames whose last line is at most this one. */
+  readonly clientsToLine: number;
+  readonly upTo: LogPosition | null;
+  readonly files?: ArchiveFiles;
+  readonly onFlaw: (flaw: LogFlaw) => void;
+  /** Told after each frame how far it is. */
+  readonly onProgress?: (line: number) => void;
+}
+
+/** Folds lines of the log into the tables; what cannot be read is told and jumped over. */
+export async function foldLog(
+  tables: Tables,
+  directory: string,
+  { fromLine, toLine, clientsToLine, upTo, files = NODE_FILES, onFlaw, onProgress }: FoldLogOptions,
+): Promise<{ lines: number; refused: number }> {
+  const replay = new Replay(tables, fromLine - 1);
+  let lines = 0;
+  // Also the frame that ends with the line before: its clients may have had refused lines after that.
+  for await (const item of readFrames(directory, { fromLine: Math.max(1, fromLine - 1), upTo, files })) {
+    if (item.kind !== 'frame') {
+      onFlaw(item);
+      continue;
+    }
+    const { facts, sections } = item;
+    if (facts.lineCount > 0 && facts.firstLine > toLine) break;
+    if (facts.firstLine + facts.lineCount - 1 <= clientsToLine) restoreClients(tables, facts, sections);
+    lines += foldFrame(replay, item, fromLine, toLine);
+    onProgress?.(replay.line);
+  }
+  return { lines, refused: replay.refused };
+}
+
+function restoreClients({ clients }: Tables, facts: FrameFacts, sections: FrameSections): void {
+  for (const { id, lastLine, arrivalUs } of decodeClients(facts, sections.clients)) {
+    clients.restore(id, lastLine, arrivalUs);
+  }
+}
+
+/** Those lines of a frame that are asked for. @returns how many */
+function foldFrame(
+  replay: Replay,
+  { facts, sections, raw }: LogFrame,
+  fromLine: number,
+  toLine: number,
+): number {
+  if (facts.lineCount === 0) return 0;
+  let line = facts.firstLine;
+  let at = 0;
+  let count = 0;
+  replay.attach(raw);
+  const records = new RecordCursor(facts, sections.records);
+  while (records.next() && line <= toLine) {
+    const { lineCount, arrivalUs } = records;
+    const before = Math.min(lineCount, Math.max(0, fromLine - line));
+    const wanted = Math.min(lineCount - before, toLine + 1 - line - before);
+    at = lineOffset(raw, at, before);
+    if (wanted > 0) {
+      replay.skipTo(line + before - 1);
+      at = replay.fold(at, raw.length, wanted, arrivalUs);
+      count += wanted;
+    }
+    line += lineCount;
+  }
+  return count;
+}
+
+/** @returns the offset behind so many lines */
+function lineOffset(raw: Buffer, offset: number, lines: number): number {
+  let at = offset;
+  for (let i = 0; i < lines; i++) at = raw.indexOf(10, at) + 1;
+  return at;
 }

@@ -4,9 +4,13 @@ import { mkdirSync, unlinkSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import type { Written } from '../archive/board.js';
-import { type RecoveredLog, recoverLog } from '../archive/log-recovery.js';
+import { DamageList } from '../archive/damage-list.js';
+import { type RecoveredLog, recoverLog, UNREADABLE_SUFFIX, writtenOf } from '../archive/log-recovery.js';
 import { RejectsBoard } from '../archive/rejects.js';
+import { firstLineOfSegmentName } from '../archive/segment-name.js';
+import { recoverCheckpoints } from '../checkpoint/checkpoint-files.js';
+import type { CheckpointFile } from '../checkpoint/checkpoint-format.js';
+import type { WrittenCheckpoint } from '../checkpoint/checkpoint-writer.js';
 import type { Config } from '../config/config.js';
 import { foldersOf } from '../config/folders.js';
 import { readVersion } from '../config/version.js';
@@ -25,14 +29,20 @@ import {
   STAGE_SYNC,
   Vitals,
 } from '../ring/vitals.js';
+import { Checkpoints } from './checkpoints.js';
 import { lockFile, shutdownRead } from './libc.js';
 import { createLog, type Log, RateLimited } from './log.js';
 import { allocateDaemon, type DaemonMemory } from './memory.js';
+import type { Rebuilt } from './rebuild.js';
 import { RefusalLog } from './refusal-log.js';
 import { freeSocketPath, setSocketAccess } from './socket-path.js';
 import { type Stage, Supervisor } from './supervisor.js';
+import { ThreadPool } from './thread-pool.js';
 
 const STAGE_THREADS = 4;
+/** For tasks that end. One writes a checkpoint now and then; between them no thread is kept. */
+const POOL_THREADS = 1;
+const POOL_IDLE_MS = 10_000;
 const VITALS_MS = 1000;
 const DIRECTORY_MODE = 0o750;
 
@@ -43,8 +53,9 @@ export async function runDaemon(config: Config): Promise<number> {
   const lock = lockFile(join(config.stateDir, 'lock'), `the state directory ${config.stateDir}`);
   await freeSocketPath(paths.ingest);
   await freeSocketPath(paths.control);
-  const recovered = recoverLog(paths.archive);
+  const recovered = recoverLog(paths.archive, paths.durableMark);
   tellRecovery(recovered, log);
+  tellAhead(recoverCheckpoints(paths.checkpoints, recovered.nextLine - 1), recovered, log);
   const daemon = new Daemon(config, paths, recovered, log);
   try {
     await daemon.start();
@@ -58,6 +69,8 @@ interface Paths {
   readonly ingest: string;
   readonly control: string;
   readonly archive: string;
+  readonly durableMark: string;
+  readonly checkpoints: string;
   readonly rejects: string;
 }
 
@@ -73,16 +86,44 @@ function preparePaths({ stateDir, runtimeDir }: Config): Paths {
     ingest: join(runtimeDir, 'ingest.sock'),
     control: join(runtimeDir, 'control.sock'),
     archive: join(stateDir, 'archive'),
+    durableMark: join(stateDir, 'durable'),
+    checkpoints: join(stateDir, 'checkpoint'),
     rejects: join(stateDir, 'rejects'),
   };
 }
 
-function tellRecovery({ nextLine, segmentCount, cuts, damage }: RecoveredLog, log: Log): void {
+function tellRecovery({ nextLine, segmentCount, cuts }: RecoveredLog, log: Log): void {
   for (const cut of cuts) log.warn(cut, `the end of the log was not whole: ${cut.reason}`);
-  for (const { path, offset, bytes, reason } of damage) {
+  if (segmentCount > 0) log.info({ segments: segmentCount, lines: nextLine - 1 }, 'found the log');
+}
+
+/** @param damage what was found by heads; what the rebuild has read of it, it knows better */
+function tellRebuilt(rebuilt: Rebuilt, damage: RecoveredLog['damage'], log: Log): void {
+  const { checkpoint, unfit, flaws, lines, refused, durationMs } = rebuilt;
+  for (const { path, reason } of unfit) {
+    const next = 'an older one is taken, or the whole log is folded';
+    log.warn({ path }, `the checkpoint cannot be used: ${reason}; ${next}`);
+  }
+  const isRead = (one: { path: string; offset: number }) =>
+    flaws.some(({ path, offset }) => path === one.path && offset === one.offset);
+  for (const { path, offset, bytes, reason } of [...damage.filter((one) => !isRead(one)), ...flaws]) {
     log.warn({ path, offset, bytes }, `the log is damaged: ${reason}; all other frames are read`);
   }
-  if (segmentCount > 0) log.info({ segments: segmentCount, lines: nextLine - 1 }, 'found the log');
+  if (refused > 0) log.warn({ refused }, 'the log has lines that this tallyd refuses; they change nothing');
+  if (checkpoint !== null || lines > 0) {
+    const from = { checkpointLine: checkpoint?.line ?? 0, lines, durationMs: Math.round(durationMs) };
+    log.info(from, 'made the state out of checkpoint and log');
+  }
+}
+
+/** Nothing is written down before the log has it on the disk, so the log must have lost its end since. */
+function tellAhead(ahead: readonly CheckpointFile[], { nextLine }: RecoveredLog, log: Log): void {
+  for (const { path, line } of ahead) {
+    log.error(
+      { path, line, lastLine: nextLine - 1 },
+      `the checkpoint is ahead of the log, which has lost its end; it is set aside as ${basename(path)}.ahead`,
+    );
+  }
 }
 
 class Daemon {
@@ -90,12 +131,15 @@ class Daemon {
   readonly ended: Promise<number>;
   readonly #config: Config;
   readonly #paths: Paths;
+  readonly #recovered: RecoveredLog;
   readonly #log: Log;
   readonly #memory: DaemonMemory;
   readonly #vitals: Vitals;
   readonly #ingest: IngestServer;
   readonly #refusals: RefusalLog;
   readonly #supervisor: Supervisor;
+  readonly #pool = new ThreadPool(POOL_THREADS, POOL_IDLE_MS);
+  readonly #checkpoints: Checkpoints;
   readonly #startedAtMs = Date.now();
   #controlPort: MessagePort | null = null;
   #control: Promise<void> = Promise.resolve();
@@ -105,11 +149,13 @@ class Daemon {
   constructor(config: Config, paths: Paths, recovered: RecoveredLog, log: Log) {
     this.#config = config;
     this.#paths = paths;
+    this.#recovered = recovered;
     this.#log = log;
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
     this.#memory = allocateDaemon(config, writtenOf(recovered));
+    new DamageList(this.#memory.damage).add(damageOf(recovered));
     this.#vitals = new Vitals(this.#memory.vitals);
     this.#refusals = new RefusalLog(log, paths.rejects);
     const drops = new RateLimited({ countMax: 1, intervalMs: 10_000, nowMs: () => performance.now() });
@@ -127,10 +173,25 @@ class Daemon {
       log.fatal({ err: error }, `the ${stage} stage dies again and again; giving up`);
       process.exit(EXIT_BUG);
     });
+    this.#checkpoints = new Checkpoints(this.#memory, {
+      directory: paths.checkpoints,
+      intervalMs: config.checkpoint.intervalMs,
+      log,
+      write: (copiedUs) => this.#writeCheckpoint(copiedUs),
+    });
+  }
+
+  #writeCheckpoint(copiedUs: number): Promise<WrittenCheckpoint> {
+    const { copies, archiveBoard } = this.#memory;
+    const data = { copy: copies.copy, copiedUs, directory: this.#paths.checkpoints, archiveBoard };
+    return this.#pool.run(workerFile('checkpoint'), data) as Promise<WrittenCheckpoint>;
   }
 
   async start(): Promise<void> {
-    new Bell(this.#memory.mainBell).listen(() => this.#ingest.wake());
+    new Bell(this.#memory.mainBell).listen(() => {
+      this.#ingest.wake();
+      this.#checkpoints.wake();
+    });
     const stages = this.#runStages();
     const listening = this.#startControl();
     await this.#ingest.listen({ path: this.#paths.ingest });
@@ -164,7 +225,7 @@ class Daemon {
         row: STAGE_FOLD,
         name: 'fold',
         file: workerFile('fold'),
-        task: (rerun) => ({ data: { memory, directory, rerun } }),
+        task: (rerun) => this.#foldTask(rerun),
       },
       {
         row: STAGE_ARCHIVE,
@@ -176,10 +237,21 @@ class Daemon {
         row: STAGE_SYNC,
         name: 'sync',
         file: workerFile('sync'),
-        task: () => ({ data: { memory, directory } }),
+        task: () => ({ data: { memory, options: { directory, markPath: this.#paths.durableMark } } }),
       },
     ];
     return Promise.all(stages.map((stage) => this.#supervisor.run(stage)));
+  }
+
+  #foldTask(rerun: boolean): { data: unknown; transfer: readonly unknown[] } {
+    const { port1, port2 } = new MessageChannel();
+    port1.on('message', (rebuilt: Rebuilt) => {
+      tellRebuilt(rebuilt, rerun ? [] : this.#recovered.damage, this.#log);
+      this.#checkpoints.begin(rebuilt.checkpoint);
+    });
+    const { archive: archiveDirectory, checkpoints: checkpointDirectory } = this.#paths;
+    const data = { memory: this.#memory, archiveDirectory, checkpointDirectory, rerun, port: port2 };
+    return { data, transfer: [port2] };
   }
 
   /** Resolves when the control thread listens. */
@@ -197,7 +269,8 @@ class Daemon {
         const data = {
           memory: this.#memory,
           path: this.#paths.control,
-          directory: this.#paths.archive,
+          archiveDirectory: this.#paths.archive,
+          checkpointDirectory: this.#paths.checkpoints,
           version: readVersion(),
           startedAtMs: this.#startedAtMs,
           port: port2,
@@ -255,35 +328,44 @@ class Daemon {
   async #drain(stages: Promise<unknown>): Promise<void> {
     this.#vitals.setState(STAGE_INGEST, STAGE_DONE);
     await this.#ingest.drain(() => removeIfThere(this.#paths.ingest));
+    await this.#checkpoints.drain();
     this.#vitals.stop();
     new Bell(this.#memory.foldBell).ring();
     await stages;
+    await this.#checkpoints.finish();
     this.#ingest.close();
     this.#controlPort?.postMessage('stop');
     await this.#control;
     removeIfThere(this.#paths.control);
     await this.#supervisor.close();
+    await this.#pool.close();
     this.#tellRefusals(true);
     const { accepted, rejected } = new Ledger(this.#memory.ledger).totals();
     this.#log.info({ accepted, rejected }, 'drained');
   }
 }
 
-function writtenOf(log: RecoveredLog): Written {
-  return {
-    position: 0,
-    line: log.nextLine - 1,
-    cuts: 0,
-    segment: log.segment?.firstLine ?? 0,
-    segmentBytes: log.segmentBytes,
-    segmentSinceUs: log.segmentFirstArrivalUs,
-    segments: log.segmentCount,
-    rawBytes: log.rawBytesEnd,
-    compressedBytes: log.compressedBytes,
-    lastArrivedUs: log.lastArrivalUs,
-    oldestUs: log.oldestArrivalUs,
-    damagedBytes: log.damage.reduce((sum, { bytes }) => sum + bytes, 0),
-  };
+/** What recovery has found by heads; the rebuild finds more, and knows it better. */
+function damageOf({ damage, cuts }: RecoveredLog) {
+  const stretches = damage.map(({ path, offset, bytes, head }) => {
+    const hasLines = head !== null && head.lineCount > 0;
+    const firstLine = hasLines ? head.firstLine : null;
+    return {
+      path,
+      offset,
+      bytes,
+      firstLine,
+      lastLine: hasLines ? head.firstLine + head.lineCount - 1 : null,
+    };
+  });
+  const aside = cuts.filter(({ done }) => done === 'aside');
+  return [
+    ...stretches,
+    ...aside.map(({ path, offset, bytes }) => {
+      const firstLine = firstLineOfSegmentName(basename(path));
+      return { path: path + UNREADABLE_SUFFIX, offset, bytes, firstLine, lastLine: null };
+    }),
+  ];
 }
 
 function workerFile(name: string): URL {

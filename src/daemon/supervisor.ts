@@ -4,9 +4,9 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Piscina } from 'piscina';
 import type { Vitals } from '../ring/vitals.js';
 import type { Log } from './log.js';
+import { ThreadPool } from './thread-pool.js';
 
 export interface Stage {
   /** Its row in the vitals, and its name in the log. */
@@ -22,27 +22,16 @@ export interface Stage {
 const DEATHS_MAX = 20;
 const DEATHS_WITHIN_MS = 30_000;
 const PAUSE_AFTER_MS = 250;
-/**
- * The stages make next to no garbage, so with the usual 16 MiB collections would be far apart, and native memory that hangs on
- * small objects (compressed frames) would wait for them.
- */
-const YOUNG_GENERATION_MB = 2;
 
 export class Supervisor {
-  readonly #pool: Piscina;
+  readonly #pool: ThreadPool;
   readonly #vitals: Vitals;
   readonly #log: Log;
   readonly #giveUp: (stage: string, error: unknown) => void;
 
   /** @param giveUp called once a stage cannot be kept alive: the process has to end, and be started anew */
   constructor(threads: number, vitals: Vitals, log: Log, giveUp: (stage: string, error: unknown) => void) {
-    this.#pool = new Piscina({
-      minThreads: 1,
-      maxThreads: threads,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      concurrentTasksPerWorker: 1,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
-    });
+    this.#pool = new ThreadPool(threads);
     this.#vitals = vitals;
     this.#log = log;
     this.#giveUp = giveUp;
@@ -54,7 +43,7 @@ export class Supervisor {
     for (let rerun = false; ; rerun = true) {
       const { data, transfer = [] } = stage.task(rerun);
       try {
-        await this.#pool.run(data, { filename: stage.file.href, transferList: transfer as never });
+        await this.#pool.run(stage.file, data, transfer);
         return;
       } catch (error) {
         this.#vitals.countRestart(stage.row);
@@ -73,6 +62,6 @@ export class Supervisor {
   }
 
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    await this.#pool.close();
   }
 }

@@ -82,9 +82,17 @@ export interface FoldMemory {
   readonly clientMemoryUs: number;
 }
 
+/** Makes a copy of the tables when one is wished for. */
+export interface TableCopier {
+  /** Asked once a record. @param atEnd whether this is the last time */
+  isWished(atEnd: boolean): boolean;
+  make(tables: Tables): void;
+}
+
 export interface FoldParts {
   /** Clears the tables and fills them out of the log, up to and with this line, for which it waits if it is not written yet. */
   readonly rebuild: (tables: Tables, lastLine: number) => Promise<void>;
+  readonly copier?: TableCopier;
   /** For tests that make the fold die at a line. */
   readonly createLifecycle?: (tables: Tables, decoder: Decoder) => Lifecycle;
 }
@@ -164,6 +172,7 @@ class Fold {
     for (;;) {
       while (this.#reader.tryNext()) {
         this.#record(0, MODE_FOLD);
+        this.#copyIfWished(false);
         // Under load it never sleeps, and its utilization is to be seen then most of all.
         const nowMs = performance.now();
         if (nowMs - busySince > BUSY_STEP_MS) {
@@ -172,14 +181,30 @@ class Fold {
         }
       }
       if (this.#vitals.stopping && !this.#reader.hasNext()) break;
+      this.#copyIfWished(false);
       this.#vitals.addBusyMs(STAGE_FOLD, performance.now() - busySince);
       // Main waits for room, and what the archive has staged is all that can free some.
       if (Atomics.load(this.#reader.cursors, FLAG_STALLED) !== 0) this.#archiveBell.ring();
-      this.#bell.sleep(() => this.#reader.hasNext() || this.#vitals.stopping, Number.POSITIVE_INFINITY);
+      this.#bell.sleep(() => this.#hasWork(), Number.POSITIVE_INFINITY);
       busySince = performance.now();
     }
+    this.#copyIfWished(true);
     this.#vitals.setState(STAGE_FOLD, STAGE_DONE);
     this.#archiveBell.ring();
+  }
+
+  #hasWork(): boolean {
+    return this.#reader.hasNext() || this.#vitals.stopping || this.#parts.copier?.isWished(false) === true;
+  }
+
+  /** Between records the tables hold whole lines, up to and with the last commit. */
+  #copyIfWished(atEnd: boolean): void {
+    const { copier } = this.#parts;
+    if (copier === undefined || !copier.isWished(atEnd)) return;
+    copier.make(this.#tables);
+    // The copy is of use only when its lines are durable.
+    this.#want(this.#commit[COMMIT_POSITION]!);
+    this.#mainBell.ring();
   }
 
   /**

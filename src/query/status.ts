@@ -1,8 +1,10 @@
 /** Health and numbers of the daemon, as `GET /v1/status` shows them, read from shared memory. */
 
 import { ArchiveBoard } from '../archive/board.js';
+import { DamageList } from '../archive/damage-list.js';
 import { ARCHIVE_FORMAT } from '../archive/frame-header.js';
 import { RejectsBoard } from '../archive/rejects.js';
+import { type CopiesMemory, TableCopies } from '../checkpoint/table-copies.js';
 import { PROTOCOL } from '../model/protocol.js';
 import { LEVELS, slotAt, WINDOW_SECONDS } from '../model/windows.js';
 import { CURSOR_ARCHIVED, CURSOR_PUBLISHED, positionOf, type RingMemory } from '../ring/layout.js';
@@ -20,6 +22,8 @@ export interface StatusMemory {
   readonly vitals: SharedArrayBuffer;
   readonly archiveBoard: SharedArrayBuffer;
   readonly rejects: SharedArrayBuffer;
+  readonly damage: SharedArrayBuffer;
+  readonly copies: CopiesMemory;
 }
 
 /**
@@ -51,6 +55,8 @@ export class StatusView {
   readonly #vitals: Vitals;
   readonly #board: ArchiveBoard;
   readonly #rejects: RejectsBoard;
+  readonly #damage: DamageList;
+  readonly #copies: TableCopies;
   readonly #cursors: Int32Array;
   #before: Sample;
   #last: Sample;
@@ -64,6 +70,8 @@ export class StatusView {
     this.#vitals = new Vitals(memory.vitals);
     this.#board = new ArchiveBoard(memory.archiveBoard);
     this.#rejects = new RejectsBoard(memory.rejects);
+    this.#damage = new DamageList(memory.damage);
+    this.#copies = new TableCopies(memory.copies);
     this.#cursors = new Int32Array(memory.ring.cursors);
     this.#before = this.#take();
     this.#last = this.#before;
@@ -91,14 +99,23 @@ export class StatusView {
   degraded(): string[] {
     const reasons: string[] = [];
     const counts = this.#tables.board.counts();
-    const { damagedBytes } = this.#board.written();
+    const damage = this.#damage.read();
+    const { failures, last } = this.#copies;
     for (const [count, reason] of LIMITS_MET) if (counts[count] > 0) reasons.push(reason);
     if (this.#tables.reports.overflowed) reasons.push('report_overflow: raise stats.max_series');
     // Of what was lost longer ago no window knows any more.
     const dayAgo = slotAt(Date.now() / 1000 - WINDOW_SECONDS[LEVELS - 1]!);
     if (this.#tables.windowBlocks.lost > dayAgo) reasons.push('windows_lost: raise stats.window_bytes');
-    if (damagedBytes > 0)
-      reasons.push(`archive_damaged: ${damagedBytes} bytes of the archive cannot be read`);
+    if (damage.count > 0) {
+      reasons.push(
+        `archive_damaged: ${damage.bytes} bytes of the archive in ${damage.count} places cannot be read`,
+      );
+    }
+    if (failures > 0) {
+      reasons.push(
+        `checkpoint_failed: ${failures} in a row could not be written; a start would fold all lines after line ${last?.line ?? 0}`,
+      );
+    }
     return reasons;
   }
 
@@ -154,9 +171,11 @@ export class StatusView {
         bytes_raw: written.rawBytes,
         bytes_compressed: written.compressedBytes,
         oldest_ts: written.oldestUs > 0 ? written.oldestUs / 1e6 : null,
-        last_sync_ms: Number.isNaN(this.#board.lastSyncMs) ? null : this.#board.lastSyncMs,
+        last_sync_ms: numberOrNull(this.#board.lastSyncMs),
+        damage: this.#damage.read().stretches,
       },
       rejects: this.#rejects.counts(),
+      checkpoint: this.#checkpoint(),
       memory: { rss_bytes: process.memoryUsage.rss(), state_bytes: this.#tables.usedBytes() },
       threads: STAGE_NAMES.map((name, stage) => ({
         name,
@@ -165,6 +184,21 @@ export class StatusView {
       })),
       ...(withConnections ? { connections: connectionViews(this.#ledger, this.#tables.clients) } : {}),
     };
+  }
+
+  /** null: there is none yet. Of one that an earlier process has made, what it took is not known any more. */
+  #checkpoint(): object | null {
+    const { last } = this.#copies;
+    return (
+      last && {
+        line: last.line,
+        written_at: last.writtenUs / 1e6,
+        bytes: last.bytes,
+        pause_ms: numberOrNull(last.pauseMs),
+        duration_ms: numberOrNull(last.durationMs),
+        first_line_needed: last.firstLineNeeded,
+      }
+    );
   }
 
   #utilization(stage: number, seconds: number): number {
@@ -179,4 +213,8 @@ export class StatusView {
       busyMs: STAGE_NAMES.map((_, stage) => this.#vitals.busyMs(stage)),
     };
   }
+}
+
+function numberOrNull(value: number): number | null {
+  return Number.isNaN(value) ? null : value;
 }

@@ -30,8 +30,9 @@ import { HASH_SEED, hashBytes, hashEnd, hashWord } from '../model/hash.js';
 import { CELL_BYTES, OVERFLOW_CELLS } from './layout.js';
 import type { Names } from './names.js';
 import { SlotIndex } from './slot-index.js';
-import { HEAD_OWN, SlotTable } from './slot-table.js';
+import { HEAD_OWN, type SlotFields, SlotTable } from './slot-table.js';
 
+const LOCK = 0;
 const HASH = 1;
 const METRIC = 2;
 const LABELS = 3;
@@ -64,6 +65,30 @@ const MADE = HEAD_OWN;
 const OVERFLOWS = HEAD_OWN + 1;
 const OLDEST = HEAD_OWN + 2;
 const NEWEST = HEAD_OWN + 3;
+
+/** The labels and the histogram lie elsewhere, and are compared by themselves. */
+export const CELL_FIELDS: SlotFields = {
+  names: { [METRIC]: 'metric' },
+  places: [LOCK, HASH, LABELS, BLOCKS, OLDER, NEWER, SERIAL, WINDOW_VERSION, WINDOW_BLOCKS].concat(
+    [0, 1, 2, 3].flatMap((level) => [WINDOW_OLDEST + level, WINDOW_NEWEST + level]),
+  ),
+  words: { [FLAGS]: 'flags' },
+  doubles: {
+    [CELL_COUNT]: 'count',
+    [CELL_COUNT + 1]: 'first',
+    [CELL_COUNT + 2]: 'mean',
+    [CELL_COUNT + 3]: 'mean error',
+    [CELL_COUNT + 4]: 'm2',
+    [CELL_COUNT + 5]: 'm2 error',
+    [CELL_COUNT + 6]: 'sum',
+    [CELL_COUNT + 7]: 'sum error',
+    [CELL_COUNT + 8]: 'min',
+    [CELL_COUNT + 9]: 'max',
+    [CELL_ZEROS]: 'zeros',
+    [CELL_SINCE]: 'since',
+    [CELL_TOUCHED]: 'touched',
+  },
+};
 
 export class Cells {
   readonly table: SlotTable;
@@ -207,6 +232,10 @@ export class Cells {
     if (block === 0) return [];
     const count = Math.min(this.#names.lengthOf(block) >> 2, 32);
     return Array.from({ length: count }, (_, i) => this.#names.wordOf(block, i));
+  }
+
+  get indexBytes(): number {
+    return this.#index.usedBytes;
   }
 
   clear(): void {

@@ -164,6 +164,10 @@ export class Buckets {
     return first;
   }
 
+  get usedBytes(): number {
+    return this.#table.usedBytes;
+  }
+
   /** Adds the list's counters. For readers, too: bounded, whatever the links say meanwhile. */
   collect(first: number, into: DenseHistogram): void {
     const { words, doubles, slotWords, slotDoubles, top } = this.#table;

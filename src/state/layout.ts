@@ -47,6 +47,9 @@ export interface TablesMemory {
   readonly reportsIndex: SharedArrayBuffer;
 }
 
+/** All that the state consists of. */
+export type TableName = Exclude<keyof TablesMemory, 'limits'>;
+
 /** Cells beyond `max_series`, for the overflow of each metric. */
 export const OVERFLOW_CELLS = 1024;
 export const WORKFLOW_BYTES = 304;
@@ -56,11 +59,39 @@ export const CELL_BYTES = 280;
 /** A block of 32 counters, one octave of a histogram. */
 export const BUCKETS_BYTES = 272;
 export const CLIENT_BYTES = 304;
+export const REPORT_BYTES = 128;
+/** Of the windows' pool. */
+export const CHUNK_BYTES = 64;
+/**
+ * Raise it with every change of what the bytes of a state mean that the sizes below do not show: the meaning of a word,
+ * its place in a slot, the words that every state interns first. A checkpoint of another version is not read.
+ */
+export const STATE_VERSION = 1;
+/** Bytes of a slot, a place or a word of each memory. */
+export const STATE_LAYOUT: Readonly<Record<TableName, number>> = {
+  board: 8,
+  names: 8,
+  namesIndex: 4,
+  workflows: WORKFLOW_BYTES,
+  workflowsIndex: 8,
+  tasks: TASK_BYTES,
+  tasksIndex: 8,
+  shares: SHARE_BYTES,
+  sharesIndex: 8,
+  cells: CELL_BYTES,
+  cellsIndex: 8,
+  buckets: BUCKETS_BYTES,
+  clients: CLIENT_BYTES,
+  windowBuckets: BUCKETS_BYTES,
+  windowBlocks: CHUNK_BYTES,
+  reports: REPORT_BYTES,
+  reportsIndex: 8,
+};
+
 /** Typical cells spread over fewer octaves; one that needs more than are left counts on in its overflow. */
 const OCTAVES_PER_CELL = 32;
 /** The part of the windows' memory for the histograms of slots of time that are open: 4 to 6 octaves a cell at the defaults. */
 const OPEN_WINDOWS_PART = 1 / 8;
-export const REPORT_BYTES = 128;
 const NAME_BYTES_TYPICAL = 48;
 const SHARES_MIN = 1024;
 /** Room for the words that every state needs, and for some names beside them. */

@@ -86,6 +86,11 @@ export class Names {
     return this.words[TOP]! * 4;
   }
 
+  /** Of the index, from the start of its memory; behind them are zeros. */
+  get indexBytes(): number {
+    return (INDEX_HEAD_WORDS + this.#index[MASK]! + 1) * 4;
+  }
+
   get blocks(): number {
     return this.words[USED]!;
   }

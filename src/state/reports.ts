@@ -17,8 +17,9 @@ import { HASH_SEED, hashEnd, hashWord } from '../model/hash.js';
 import { REPORT_BYTES } from './layout.js';
 import type { Names } from './names.js';
 import { SlotIndex } from './slot-index.js';
-import { SlotTable } from './slot-table.js';
+import { type SlotFields, SlotTable } from './slot-table.js';
 
+const LOCK = 0;
 const HASH = 1;
 export const REPORT_PROJECT = 2;
 export const REPORT_AGENT = 3;
@@ -36,6 +37,28 @@ export const REPORT_BUSY_SECONDS = 12;
 export const REPORT_COVERED_SECONDS = 14;
 
 export const REST_ROW = 1;
+
+export const REPORT_FIELDS: SlotFields = {
+  names: { [REPORT_PROJECT]: 'project', [REPORT_AGENT]: 'agent' },
+  places: [LOCK, HASH],
+  words: {},
+  doubles: {
+    [REPORT_EXECUTIONS]: 'executions',
+    [REPORT_PARALLEL]: 'parallel executions',
+    [REPORT_COMPLETED]: 'completed executions',
+    [REPORT_SECONDS]: 'seconds',
+    [REPORT_SECONDS + 1]: 'seconds error',
+    [REPORT_TOKENS]: 'tokens',
+    [REPORT_TOKENS + 1]: 'tokens error',
+    [REPORT_GROUPS]: 'groups',
+    [REPORT_SPEEDUPS]: 'speed-ups',
+    [REPORT_SPEEDUPS + 1]: 'speed-ups error',
+    [REPORT_BUSY_SECONDS]: 'busy seconds',
+    [REPORT_BUSY_SECONDS + 1]: 'busy seconds error',
+    [REPORT_COVERED_SECONDS]: 'covered seconds',
+    [REPORT_COVERED_SECONDS + 1]: 'covered seconds error',
+  },
+};
 
 export class Reports {
   readonly table: SlotTable;
@@ -84,6 +107,10 @@ export class Reports {
     return (
       doubles[at + REPORT_EXECUTIONS]! + doubles[at + REPORT_GROUPS]! + doubles[at + REPORT_BUSY_SECONDS]! > 0
     );
+  }
+
+  get indexBytes(): number {
+    return this.#index.usedBytes;
   }
 
   clear(): void {

@@ -14,9 +14,10 @@ import { HASH_SEED, hashEnd, hashWord } from '../model/hash.js';
 import { SHARE_BYTES } from './layout.js';
 import type { Names } from './names.js';
 import { SlotIndex } from './slot-index.js';
-import { SlotTable } from './slot-table.js';
+import { type SlotFields, SlotTable } from './slot-table.js';
 import { WORKFLOW_SHARE_FIRST, type Workflows } from './workflows.js';
 
+const LOCK = 0;
 const HASH = 1;
 export const SHARE_WORKFLOW = 2;
 export const SHARE_AGENT = 3;
@@ -24,6 +25,13 @@ export const SHARE_NEXT = 4;
 export const SHARE_STATUSES = 5;
 /** This and, in the double after it, the error of the sum. */
 export const SHARE_SECONDS = 3;
+
+export const SHARE_FIELDS: SlotFields = {
+  names: { [SHARE_AGENT]: 'agent' },
+  places: [LOCK, HASH, SHARE_WORKFLOW, SHARE_NEXT],
+  words: { [SHARE_STATUSES]: 'statuses' },
+  doubles: { [SHARE_SECONDS]: 'seconds', [SHARE_SECONDS + 1]: 'seconds error' },
+};
 
 export class Shares {
   readonly table: SlotTable;
@@ -85,6 +93,10 @@ export class Shares {
       this.#names.release(agent);
       slot = next;
     }
+  }
+
+  get indexBytes(): number {
+    return this.#index.usedBytes;
   }
 
   clear(): void {

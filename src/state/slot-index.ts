@@ -39,6 +39,11 @@ export class SlotIndex {
     if (this.#words[MASK] === 0) this.#words[MASK] = Math.min(PLACES_MIN, this.#placesMax) - 1;
   }
 
+  /** From the start of the memory; behind them are zeros. */
+  get usedBytes(): number {
+    return (HEAD_WORDS + (this.#words[MASK]! + 1) * 2) * 4;
+  }
+
   /** The first place at which an entry of this hash can stand. */
   home(hash: number): number {
     return hash & this.#words[MASK]!;

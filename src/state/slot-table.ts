@@ -17,6 +17,21 @@ const USED = 3;
 /** Words of the head from here on belong to the table that uses the slots. */
 export const HEAD_OWN = 4;
 
+/**
+ * How slots compare between two states in which they lie in other places: by what they say, not by where it lies. A word that
+ * stands in none of the lists is compared as the number that it is, so a new one is compared from its first day.
+ */
+export interface SlotFields {
+  /** Words that refer to a name: compared by its text. The first is 0 in a slot that is not in use. */
+  readonly names: Readonly<Record<number, string>>;
+  /** Words that say where something lies: lock, hash, links. */
+  readonly places: readonly number[];
+  /** What to call the others, by word. */
+  readonly words: Readonly<Record<number, string>>;
+  /** And those of eight bytes, by double. */
+  readonly doubles: Readonly<Record<number, string>>;
+}
+
 export class SlotTable {
   readonly words: Int32Array;
   readonly doubles: Float64Array;
@@ -45,6 +60,11 @@ export class SlotTable {
   /** Slots below this have been used at some time. */
   get top(): number {
     return this.words[TOP]!;
+  }
+
+  /** From the start of the memory; behind them are zeros. */
+  get usedBytes(): number {
+    return this.top * this.slotWords * 4;
   }
 
   /** @returns a slot whose words are all 0 but the lock, or 0 if there is none */

@@ -4,7 +4,7 @@ import { Board } from './board.js';
 import { Cells } from './cells.js';
 import { Clients } from './clients.js';
 import { Buckets } from './histogram.js';
-import { BUCKETS_BYTES, type TablesMemory } from './layout.js';
+import type { TableName, TablesMemory } from './layout.js';
 import { Names } from './names.js';
 import { Reports } from './reports.js';
 import { Shares } from './shares.js';
@@ -44,18 +44,34 @@ export class Tables {
     this.reports = new Reports(memory.reports, memory.reportsIndex, this.names);
   }
 
-  /** Bytes of the slots and names that have been touched; what lies above them is untouched, and costs no memory. */
+  /**
+   * Of each memory the bytes from its start that are in use. What lies behind them is zeros, untouched, and costs no
+   * memory. The one list of what the state is: whatever copies, keeps or compares it goes by this.
+   */
+  usedRanges(): Record<TableName, number> {
+    return {
+      board: this.memory.board.byteLength,
+      names: this.names.heapBytes,
+      namesIndex: this.names.indexBytes,
+      workflows: this.workflows.table.usedBytes,
+      workflowsIndex: this.workflows.indexBytes,
+      tasks: this.tasks.table.usedBytes,
+      tasksIndex: this.tasks.indexBytes,
+      shares: this.shares.table.usedBytes,
+      sharesIndex: this.shares.indexBytes,
+      cells: this.cells.table.usedBytes,
+      cellsIndex: this.cells.indexBytes,
+      buckets: this.buckets.usedBytes,
+      clients: this.clients.usedBytes,
+      windowBuckets: this.windowBuckets.usedBytes,
+      windowBlocks: this.windowBlocks.usedBytes,
+      reports: this.reports.table.usedBytes,
+      reportsIndex: this.reports.indexBytes,
+    };
+  }
+
   usedBytes(): number {
-    const slots = [
-      this.workflows.table,
-      this.tasks.table,
-      this.shares.table,
-      this.cells.table,
-      this.reports.table,
-    ];
-    const bytes = slots.reduce((sum, table) => sum + table.top * table.slotWords * 4, 0);
-    const blocks = (this.buckets.used + this.windowBuckets.used) * BUCKETS_BYTES;
-    return bytes + blocks + this.windowBlocks.usedBytes + this.names.heapBytes + this.clients.usedBytes;
+    return Object.values(this.usedRanges()).reduce((sum, bytes) => sum + bytes, 0);
   }
 
   clear(): void {

@@ -21,7 +21,7 @@ import { TASK_BYTES } from './layout.js';
 import { LIST_AGENT, type Names } from './names.js';
 import { SlotIndex } from './slot-index.js';
 import { SlotList } from './slot-list.js';
-import { HEAD_OWN, SlotTable } from './slot-table.js';
+import { HEAD_OWN, type SlotFields, SlotTable } from './slot-table.js';
 import {
   WORKFLOW_ENDED_NEWEST,
   WORKFLOW_ENDED_OLDEST,
@@ -31,6 +31,7 @@ import {
   type Workflows,
 } from './workflows.js';
 
+const LOCK = 0;
 const FIND_TRIES = 1000;
 const HASH = 1;
 export const TASK_WORKFLOW = 2;
@@ -69,6 +70,34 @@ export const FLAG_UNNAMED = 8;
 export const FLAG_END_TEXTS = 16;
 /** An execution under the same id has ended before this one. */
 export const FLAG_REPEATED = 32;
+
+export const TASK_FIELDS: SlotFields = {
+  names: { [TASK_ID]: 'task', [TASK_AGENT]: 'agent', [TASK_KIND]: 'kind' },
+  places: [
+    LOCK,
+    HASH,
+    TASK_WORKFLOW,
+    PREVIOUS,
+    TASK_NEXT,
+    OLDER_ENDED,
+    NEWER_ENDED,
+    AGENT_LINKS,
+    AGENT_LINKS + 1,
+    STATUS_LINKS,
+    STATUS_LINKS + 1,
+  ],
+  words: { [TASK_STATUS]: 'status', [TASK_FLAGS]: 'flags' },
+  doubles: {
+    [TASK_STARTED]: 'started',
+    [TASK_ENDED]: 'ended',
+    [TASK_DURATION]: 'duration',
+    [TASK_TOKENS]: 'tokens',
+    [TASK_DESCRIPTION_LINE]: 'line of the description',
+    [TASK_STATUS_LINE]: 'line of the status',
+    [TASK_FIRST_LINE]: 'line of the first event',
+    [TASK_SECONDS_BEFORE]: 'seconds before',
+  },
+};
 
 const LOOSE_FIRST = HEAD_OWN;
 const LOOSE_LAST = HEAD_OWN + 1;
@@ -261,6 +290,10 @@ export class Tasks {
     names.free(id);
     names.release(agent);
     names.release(kind);
+  }
+
+  get indexBytes(): number {
+    return this.#index.usedBytes;
   }
 
   clear(): void {

@@ -20,8 +20,8 @@
 
 import type { DenseHistogram } from './dense-histogram.js';
 import { bucketOf, KEYS, keyOfBucket } from './histogram.js';
+import { CHUNK_BYTES } from './layout.js';
 
-export const CHUNK_BYTES = 64;
 const CHUNK_WORDS = CHUNK_BYTES / 4;
 const CHUNK_DOUBLES = CHUNK_BYTES / 8;
 const NEXT = 0;

@@ -24,8 +24,9 @@ import { WORKFLOW_BYTES } from './layout.js';
 import { LIST_PARENT, LIST_PHASE, LIST_PROJECT, type Names } from './names.js';
 import { SlotIndex } from './slot-index.js';
 import { SlotList } from './slot-list.js';
-import { HEAD_OWN, SlotTable } from './slot-table.js';
+import { HEAD_OWN, type SlotFields, SlotTable } from './slot-table.js';
 
+const LOCK = 0;
 const HASH = 1;
 export const WORKFLOW_ID = 2;
 export const WORKFLOW_NAME = 3;
@@ -81,6 +82,59 @@ export const FLAG_OVER = 2;
 export const FLAG_STALE = 4;
 /** It has a name, project or phase for which the names had no room. */
 export const FLAG_UNNAMED = 8;
+
+export const WORKFLOW_FIELDS: SlotFields = {
+  names: {
+    [WORKFLOW_ID]: 'workflow',
+    [WORKFLOW_NAME]: 'name',
+    [WORKFLOW_PROJECT]: 'project',
+    [WORKFLOW_PHASE]: 'phase',
+    [WORKFLOW_PARENT]: 'parent',
+  },
+  places: [
+    LOCK,
+    HASH,
+    OLDER,
+    NEWER,
+    WORKFLOW_TASK_FIRST,
+    WORKFLOW_TASK_LAST,
+    WORKFLOW_ENDED_OLDEST,
+    WORKFLOW_ENDED_NEWEST,
+    ...[ALL_LINKS, STATUS_LINKS, PHASE_LINKS, PROJECT_LINKS, PARENT_LINKS].flatMap((at) => [at, at + 1]),
+    WORKFLOW_GROUPS,
+    WORKFLOW_COVER,
+    WORKFLOW_SHARE_FIRST,
+  ],
+  words: {
+    [WORKFLOW_STATUS]: 'status',
+    [WORKFLOW_FLAGS]: 'flags',
+    [WORKFLOW_TASKS_HELD]: 'tasks held',
+    [WORKFLOW_RUN]: 'run',
+    [WORKFLOW_TASKS_TOTAL]: 'tasks in all',
+    [WORKFLOW_EXECUTIONS]: 'executions',
+    [WORKFLOW_PARALLEL]: 'parallel executions',
+    [WORKFLOW_COMPLETED]: 'completed executions',
+    [WORKFLOW_GROUPS_MEASURED]: 'groups with a duration',
+  },
+  doubles: {
+    [WORKFLOW_STARTED]: 'started',
+    [WORKFLOW_ENDED]: 'ended',
+    [WORKFLOW_TOUCHED]: 'touched',
+    [WORKFLOW_REQUEST_LINE]: 'line of the request',
+    [WORKFLOW_ERROR_LINE]: 'line of the error',
+    [ALL_ENTRY]: 'entry',
+    [STATUS_ENTRY]: 'entry of its status',
+    [PHASE_ENTRY]: 'entry of its phase',
+    [PROJECT_ENTRY]: 'entry of its project',
+    [PARENT_ENTRY]: 'entry of its parent',
+    [WORKFLOW_SECONDS]: 'seconds',
+    [WORKFLOW_SECONDS + 1]: 'seconds error',
+    [WORKFLOW_TOKENS]: 'tokens',
+    [WORKFLOW_TOKENS + 1]: 'tokens error',
+    [WORKFLOW_SPEEDUPS]: 'speed-ups',
+    [WORKFLOW_SPEEDUPS + 1]: 'speed-ups error',
+  },
+};
 
 const FIND_TRIES = 1000;
 const LIVE_LIST = HEAD_OWN;
@@ -264,6 +318,10 @@ export class Workflows {
     this.#unlink(slot, isOver ? RECENT_LIST : LIVE_LIST);
     this.table.words[at]! ^= FLAG_OVER;
     this.#link(slot, over ? RECENT_LIST : LIVE_LIST);
+  }
+
+  get indexBytes(): number {
+    return this.#index.usedBytes;
   }
 
   clear(): void {

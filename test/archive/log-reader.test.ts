@@ -1,7 +1,9 @@
 import { readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { NODE_FILES } from '../../src/archive/archive-files.js';
 import { RecordCursor } from '../../src/archive/frame-records.js';
 import { readLines } from '../../src/archive/line-lookup.js';
 import { endOfLog, readFrames } from '../../src/archive/log-reader.js';
@@ -133,13 +135,20 @@ test('a frame that stands twice gives its lines once, and is named', async () =>
 });
 
 test('segments that retention removes while they are read are passed over', async () => {
-  const { directory, paths } = writeLog(threeSegments());
+  const builder = new LogBuilder();
+  // More frames than are read ahead.
+  const first = Array.from({ length: 8 }, (_, i) => builder.frame(eventLines(1, i + 1)));
+  const { directory, paths } = writeLog([
+    first,
+    [builder.frame(eventLines(2, 9))],
+    [builder.frame(eventLines(1, 11))],
+  ]);
   const reader = readFrames(directory);
   expect((await reader.next()).value).toMatchObject({ kind: 'frame' });
   for (const path of paths.slice(0, 2)) rmSync(path);
   const rest: (number | string)[] = [];
   for await (const item of reader) rest.push(item.kind === 'frame' ? item.facts.firstLine : item.reason);
-  expect(rest).toEqual([4, 'lines 6 to 12 are missing before it', 13]);
+  expect(rest).toEqual([2, 3, 4, 5, 6, 7, 8, 'lines 9 to 10 are missing before it', 11]);
 });
 
 test('lines are found by their numbers, in any segments and frames, and no others', async () => {
@@ -187,4 +196,38 @@ test('reading a log that is larger than the memory keeps a part of it only', asy
   }
   expect(rawBytes).toBe(builder.rawBytes);
   expect(rssMax - before).toBeLessThan(rawBytes / 2);
+});
+
+test('the frames before one of a later format are read, and then that one is a failure', async () => {
+  const segments = threeSegments();
+  const { directory, paths } = writeLog(segments);
+  const bytes = readFileSync(paths[1]!);
+  bytes.writeUInt16LE(2, 20);
+  bytes.writeUInt32LE(crc32(bytes.subarray(28, 80), crc32(bytes.subarray(0, 24))), 24);
+  writeFileSync(paths[1]!, bytes);
+  const lines: number[] = [];
+  const reading = async () => {
+    for await (const item of readFrames(directory))
+      if (item.kind === 'frame') lines.push(item.facts.firstLine);
+  };
+  await expect(reading()).rejects.toThrow(/format 2/);
+  expect(lines).toEqual([1, 4]);
+});
+
+test('a reader that stops early leaves no file open', async () => {
+  const { directory } = writeLog(threeSegments());
+  let open = 0;
+  const files = {
+    ...NODE_FILES,
+    openSync: (path: string, flags: string) => {
+      open++;
+      return NODE_FILES.openSync(path, flags);
+    },
+    closeSync: (fd: number) => {
+      open--;
+      NODE_FILES.closeSync(fd);
+    },
+  } as typeof NODE_FILES;
+  for await (const item of readFrames(directory, { files })) if (item.kind === 'frame') break;
+  expect(open).toBe(0);
 });

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { NODE_FILES } from '../../src/archive/archive-files.js';
+import { DurableMark, readDurableMark } from '../../src/archive/durable-mark.js';
 import { recoverLog } from '../../src/archive/log-recovery.js';
 import { segmentName } from '../../src/archive/segment-name.js';
 import { SegmentWriter } from '../../src/archive/segment-writer.js';
@@ -122,7 +123,9 @@ test('a last segment whose only frame is there to its last byte, but changed, is
 
 test('what recovery does is durable when it returns', () => {
   const calls: string[] = [];
-  const note = <Name extends 'ftruncateSync' | 'fsyncSync' | 'unlinkSync' | 'renameSync'>(name: Name) => {
+  const note = <Name extends 'ftruncateSync' | 'fdatasyncSync' | 'fsyncSync' | 'unlinkSync' | 'renameSync'>(
+    name: Name,
+  ) => {
     const call = NODE_FILES[name] as (...args: unknown[]) => void;
     return (...args: unknown[]) => {
       calls.push(name);
@@ -132,6 +135,7 @@ test('what recovery does is durable when it returns', () => {
   const files = {
     ...NODE_FILES,
     ftruncateSync: note('ftruncateSync'),
+    fdatasyncSync: note('fdatasyncSync'),
     fsyncSync: note('fsyncSync'),
     unlinkSync: note('unlinkSync'),
     renameSync: note('renameSync'),
@@ -140,7 +144,7 @@ test('what recovery does is durable when it returns', () => {
     const directory = temporaryDirectory();
     act(directory);
     calls.length = 0;
-    recoverLog(directory, files);
+    recoverLog(directory, null, files);
     return [...calls];
   };
   const [first] = twoSegments();
@@ -149,11 +153,13 @@ test('what recovery does is durable when it returns', () => {
     'ftruncateSync',
     'fsyncSync',
   ]);
+  // A process that was killed may have written and not synced.
+  expect(callsFor((directory) => writeSegment(directory, first))).toEqual(['fdatasyncSync']);
   expect(callsFor((directory) => writeFileSync(last(directory), ''))).toEqual(['unlinkSync', 'fsyncSync']);
   expect(callsFor((directory) => writeFileSync(last(directory), 'x'))).toEqual(['renameSync', 'fsyncSync']);
   // Three folders are new: each is synced in the one around it.
   calls.length = 0;
-  recoverLog(join(temporaryDirectory(), 'a', 'b', 'archive'), files);
+  recoverLog(join(temporaryDirectory(), 'a', 'b', 'archive'), null, files);
   expect(calls).toEqual(['fsyncSync', 'fsyncSync', 'fsyncSync']);
 });
 
@@ -235,5 +241,106 @@ test('a cut that the disk refuses is a failure that names the segment', () => {
       throw Object.assign(new Error('EIO'), { code: 'EIO' });
     },
   };
-  expect(() => recoverLog(directory, files)).toThrow(`cannot cut segment ${path}: EIO`);
+  expect(() => recoverLog(directory, null, files)).toThrow(`cannot cut segment ${path}: EIO`);
+});
+
+function markOf(directory: string): string {
+  return join(directory, 'durable');
+}
+
+/** As the sync stage leaves it. */
+function setMark(directory: string, line: number): void {
+  DurableMark.create(markOf(directory), line).close();
+}
+
+/** Of the five frames of lines 1 to 3, 4 and 5, 6 to 9, none, 10 to 12: with this one damaged. */
+function damagedLog(
+  damaged: number,
+  at: 'head' | 'data',
+): { directory: string; frames: BuiltFrame[]; path: string } {
+  const directory = temporaryDirectory();
+  const frames = twoSegments().flat();
+  const bytes = frames.map((frame) => Buffer.from(frame.bytes));
+  bytes[damaged]![at === 'head' ? 20 : frames[damaged]!.bytes.length - 20]! ^= 1;
+  const path = join(directory, segmentName(1));
+  writeFileSync(path, Buffer.concat(bytes));
+  return { directory, frames, path };
+}
+
+describe.each(['head', 'data'] as const)('a frame that is damaged in its %s', (at) => {
+  test('was never said to be durable where it is behind the mark: the log ends before it, whatever comes after', () => {
+    const { directory, frames, path } = damagedLog(2, at);
+    for (const line of [8, 5, 0]) {
+      setMark(directory, line);
+      writeFileSync(path, Buffer.concat(frames.map(({ bytes }) => bytes)));
+      expect(recoverLog(directory, markOf(directory))).toMatchObject({ nextLine: 13, cuts: [] });
+      writeFileSync(path, readFileSync(damagedLog(2, at).path));
+      const recovered = recoverLog(directory, markOf(directory));
+      expect(recovered).toMatchObject({ nextLine: 6, segmentBytes: size(frames.slice(0, 2)), damage: [] });
+      expect(recovered.cuts).toMatchObject([{ path, offset: size(frames.slice(0, 2)), done: 'cut' }]);
+      expect(statSync(path).size).toBe(size(frames.slice(0, 2)));
+    }
+  });
+
+  test('was durable once where it is before the mark: it is damage, and the rest of the log stays', () => {
+    for (const line of [9, 12, 1000]) {
+      const { directory, frames } = damagedLog(2, at);
+      setMark(directory, line);
+      expect(recoverLog(directory, markOf(directory))).toMatchObject({
+        nextLine: 13,
+        segmentBytes: size(frames),
+        cuts: [],
+      });
+    }
+  });
+
+  test('is damage where there is no mark, or none that can be read', () => {
+    for (const mark of [null, '', '00000000000000000000 00000000\n', `${'0'.repeat(20)} zzzzzzzz\n`]) {
+      const { directory, frames } = damagedLog(2, at);
+      if (mark !== null) writeFileSync(markOf(directory), mark);
+      expect(recoverLog(directory, markOf(directory))).toMatchObject({
+        nextLine: 13,
+        segmentBytes: size(frames),
+        cuts: [],
+      });
+    }
+  });
+});
+
+test('a frame without lines that is missing right behind the mark was not durable either', () => {
+  const { directory, frames } = damagedLog(3, 'head');
+  setMark(directory, 9);
+  expect(recoverLog(directory, markOf(directory))).toMatchObject({
+    nextLine: 10,
+    segmentBytes: size(frames.slice(0, 3)),
+  });
+});
+
+test('a segment whose first frame is missing behind the mark is set aside, and the one before it was durable', () => {
+  const directory = temporaryDirectory();
+  const [first, second] = twoSegments();
+  writeSegment(directory, first);
+  const path = writeSegment(directory, second);
+  const bytes = readFileSync(path);
+  bytes[30]! ^= 1;
+  writeFileSync(path, bytes);
+  const damaged = readFileSync(join(directory, segmentName(1)));
+  damaged[30]! ^= 1;
+  writeFileSync(join(directory, segmentName(1)), damaged);
+  setMark(directory, 0);
+  const recovered = recoverLog(directory, markOf(directory));
+  expect(recovered).toMatchObject({ nextLine: 6, segmentBytes: size(first) });
+  expect(recovered.cuts).toMatchObject([{ path, done: 'aside' }]);
+  expect(recovered.damage).toMatchObject([{ offset: 0, bytes: first[0]!.bytes.length }]);
+});
+
+test('a mark says the last line that was set, also over a larger one', () => {
+  const directory = temporaryDirectory();
+  expect(readDurableMark(markOf(directory))).toBeNull();
+  const mark = DurableMark.create(markOf(directory), 7);
+  for (const line of [7, 123_456_789_012, 2 ** 53 - 1, 9]) {
+    mark.set(line);
+    expect(readDurableMark(markOf(directory))).toBe(line);
+  }
+  mark.close();
 });

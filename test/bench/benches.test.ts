@@ -20,6 +20,8 @@ describe.each([
   ['decode', 4, []],
   ['fold', 4, []],
   ['lz4', 1, []],
+  ['recovery', 2, []],
+  ['sync', 1, []],
   ['queries', 9, []],
   ['load', 1, []],
   ['spike', 1, []],

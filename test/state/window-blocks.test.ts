@@ -5,7 +5,8 @@ import { expect, test } from 'vitest';
 import { addValue, MOMENT_LENGTH, summarize } from '../../src/fold/moments.js';
 import { DenseHistogram } from '../../src/state/dense-histogram.js';
 import { bucketOf, keyOfBucket } from '../../src/state/histogram.js';
-import { CHUNK_BYTES, WindowBlocks } from '../../src/state/window-blocks.js';
+import { CHUNK_BYTES } from '../../src/state/layout.js';
+import { WindowBlocks } from '../../src/state/window-blocks.js';
 
 function poolOf(chunks: number): WindowBlocks {
   return new WindowBlocks(new SharedArrayBuffer((chunks + 1) * CHUNK_BYTES));

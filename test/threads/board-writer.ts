@@ -20,7 +20,6 @@ export function writtenOf(n: number): Written {
     compressedBytes: n,
     lastArrivedUs: n,
     oldestUs: n,
-    damagedBytes: n,
   };
 }
 

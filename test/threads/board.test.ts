@@ -14,8 +14,8 @@ test('what the archive says to have written is read whole, however fast it write
   let torn = 0;
   let last = 0;
   for (let reads = 0; last < count; reads++) {
-    const { position, line, damagedBytes } = board.written();
-    if (position !== line || line !== damagedBytes || position < last) torn++;
+    const { position, line, oldestUs } = board.written();
+    if (position !== line || line !== oldestUs || position < last) torn++;
     last = position;
     // The end of the writer is heard of on the event loop only.
     if (reads % 1_000_000 === 999_999) await new Promise((resolve) => setImmediate(resolve));

@@ -1,5 +1,7 @@
 /** The fold's worker (workers/fold.ts), with a lifecycle and a decoder that die where they are told to. */
 
+import { join } from 'node:path';
+import { TableCopies } from '../../src/checkpoint/table-copies.js';
 import type { DaemonMemory } from '../../src/daemon/memory.js';
 import { rebuildTables } from '../../src/daemon/rebuild.js';
 import type { Decoder } from '../../src/decode/decoder.js';
@@ -89,12 +91,18 @@ export default function fold({ memory, directory, rerun, faults, counts }: Dying
 
   const rebuild = async (tables: Tables, lastLine: number) => {
     pass('rebuild', () => tables.clear());
-    await rebuildTables(tables, directory, memory.archiveBoard, lastLine);
+    const checkpointDirectory = join(directory, 'checkpoint');
+    const { archiveBoard } = memory;
+    await rebuildTables(tables, { archiveDirectory: directory, checkpointDirectory, archiveBoard }, lastLine);
     pass('rebuilt', () => tables.board.count(0));
   };
   return runFold(
     memory,
-    { rebuild, createLifecycle: (tables, decoder) => new DyingLifecycle(tables, decoder) },
+    {
+      rebuild,
+      copier: new TableCopies(memory.copies),
+      createLifecycle: (tables, decoder) => new DyingLifecycle(tables, decoder),
+    },
     rerun,
   );
 }

@@ -33,6 +33,7 @@ import { STAGE_ARCHIVE, STAGE_FOLD, STAGE_SYNC, Vitals } from '../../src/ring/vi
 import { RingWriter } from '../../src/ring/writer.js';
 import type { StateLimits } from '../../src/state/layout.js';
 import { LIMITS } from '../fold/replaying.js';
+import type { RecordingTarget } from './disk-trace.js';
 import { allocateFaultCounts, deathsOf, type FileFault, type FoldFault } from './faults.js';
 
 export const FIRST_ARRIVAL_US = 1_732_000_000_000_000;
@@ -47,6 +48,9 @@ export interface PipelineOptions {
   readonly segmentBytes?: number;
   readonly syncIntervalMs?: number;
   readonly limits?: Partial<StateLimits>;
+  /** Archive and sync note what they do to the disk; nothing of theirs dies then. */
+  readonly recording?: RecordingTarget;
+  readonly onBell?: () => void;
 }
 
 export interface Answer {
@@ -144,6 +148,7 @@ export class Pipeline {
       sync = [],
       segmentBytes = 64 * 1024,
       syncIntervalMs = 1000,
+      recording,
     } = this.#options;
     const rejectsDirectory = join(directory, 'rejects');
     const options = { directory, rejectsDirectory, segmentBytes, segmentAgeMs: 1e9, syncIntervalMs };
@@ -158,14 +163,17 @@ export class Pipeline {
       {
         row: STAGE_ARCHIVE,
         name: 'archive',
-        file: compiled('dying-archive'),
-        task: () => ({ data: { memory, options, faults: archive, counts: counts.archive } }),
+        file: compiled(recording === undefined ? 'dying-archive' : 'recording-archive'),
+        task: () => ({ data: { memory, options, faults: archive, counts: counts.archive, recording } }),
       },
       {
         row: STAGE_SYNC,
         name: 'sync',
-        file: compiled('dying-sync'),
-        task: () => ({ data: { memory, directory, faults: sync, counts: counts.sync } }),
+        file: compiled(recording === undefined ? 'dying-sync' : 'recording-sync'),
+        task: () => {
+          const options = { directory, markPath: join(directory, 'durable') };
+          return { data: { memory, options, faults: sync, counts: counts.sync, recording } };
+        },
       },
     ];
     return Promise.all(stages.map((stage) => this.#supervisor.run(stage)));
@@ -259,6 +267,7 @@ export class Pipeline {
   }
 
   #onBell(): void {
+    this.#options.onBell?.();
     this.#mailbox.takeAll((mail) => {
       if (mail.kind === MAIL_SYNC || mail.kind === MAIL_WELCOME) {
         this.#mails.push({ mail, postedMs: performance.now() });
@@ -296,7 +305,6 @@ function emptyLog(position: number) {
     compressedBytes: 0,
     lastArrivedUs: 0,
     oldestUs: 0,
-    damagedBytes: 0,
   };
 }
 

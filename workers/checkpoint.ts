@@ -1,0 +1,28 @@
+/**
+ * A task of the pool: writes a copy of the tables into a checkpoint. Takes the copy, where it goes, and the archive's
+ * board, since it waits until the log is durable up to the copy's line; returns the checkpoint; throws a Failure
+ * when the disk refuses.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ArchiveBoard } from '../src/archive/board.js';
+import { type WrittenCheckpoint, writeCheckpoint } from '../src/checkpoint/checkpoint-writer.js';
+import type { TablesMemory } from '../src/state/layout.js';
+
+export interface CheckpointTask {
+  readonly copy: TablesMemory;
+  readonly copiedUs: number;
+  readonly directory: string;
+  readonly archiveBoard: SharedArrayBuffer;
+}
+
+const POLL_MS = 2;
+
+export default function checkpoint(task: CheckpointTask): Promise<WrittenCheckpoint> {
+  const { copy, copiedUs, directory } = task;
+  const board = new ArchiveBoard(task.archiveBoard);
+  const whenDurable = async (line: number) => {
+    while (board.durableLine < line) await sleep(POLL_MS);
+  };
+  return writeCheckpoint(copy, { directory, copiedUs, whenDurable });
+}

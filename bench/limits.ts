@@ -10,6 +10,7 @@ export const DEFAULT_LIMITS: StateLimits = {
   maxSeries: 10_000,
   seriesIdleMs: 30 * 86_400_000,
   windowBytes: 128 * 1024 * 1024,
+  staleAfterMs: 6 * 3600 * 1000,
   namesBytes: 256 * 1024 * 1024,
   maxClients: 10_000,
 };

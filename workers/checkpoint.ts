@@ -1,6 +1,6 @@
 /**
  * A task of the pool: writes a copy of the tables into a checkpoint. Takes the copy, where it goes, and the archive's
- * board, since it waits until the log is durable up to the copy's line; returns the checkpoint; throws a Failure
+ * board, since it waits until the log is durable up to the copy's place; returns the checkpoint; throws a Failure
  * when the disk refuses.
  */
 
@@ -12,6 +12,8 @@ import type { TablesMemory } from '../src/state/layout.js';
 export interface CheckpointTask {
   readonly copy: TablesMemory;
   readonly copiedUs: number;
+  /** Of the ring: what the copy has lies before it. */
+  readonly position: number;
   readonly directory: string;
   readonly archiveBoard: SharedArrayBuffer;
 }
@@ -19,10 +21,10 @@ export interface CheckpointTask {
 const POLL_MS = 2;
 
 export default function checkpoint(task: CheckpointTask): Promise<WrittenCheckpoint> {
-  const { copy, copiedUs, directory } = task;
+  const { copy, copiedUs, position, directory } = task;
   const board = new ArchiveBoard(task.archiveBoard);
-  const whenDurable = async (line: number) => {
-    while (board.durableLine < line) await sleep(POLL_MS);
+  const whenDurable = async () => {
+    while (board.durablePosition < position) await sleep(POLL_MS);
   };
   return writeCheckpoint(copy, { directory, copiedUs, whenDurable });
 }

@@ -23,9 +23,9 @@ export interface FoldTask {
 export default async function fold(task: FoldTask): Promise<void> {
   const { memory, archiveDirectory, checkpointDirectory, rerun, port } = task;
   const { archiveBoard } = memory;
-  const rebuild = async (tables: Tables, lastLine: number) => {
+  const rebuild = async (tables: Tables, lastLine: number, position: number) => {
     const sources = { archiveDirectory, checkpointDirectory, archiveBoard };
-    const rebuilt = await rebuildTables(tables, sources, lastLine);
+    const rebuilt = await rebuildTables(tables, sources, lastLine, position);
     new DamageList(memory.damage).add(rebuilt.flaws);
     port.postMessage(rebuilt);
   };

@@ -8,7 +8,7 @@
  *
  * `written` is a set of numbers that belong together (position in the ring, line, segment, its size …): the archive stage
  * fills the set that is not current and makes it current by one store, so position and file offset never part. `durable`
- * and its line are the sync stage's. `current` counts the stores, and its last bit is the set: readers take a set and take it
+ * (line and position) is the sync stage's. `current` counts the stores, and its last bit is the set: readers take a set and take it
  * again if `current` moved meanwhile, also where it moved by two and the same set was filled again.
  */
 
@@ -16,7 +16,8 @@ const CURRENT = 0; // in words
 const SYNC_WANTED = 1; // in doubles, from here on
 const DURABLE_LINE = 2;
 const LAST_SYNC_MS = 3;
-const WRITTEN = 4;
+const DURABLE_POSITION = 4;
+const WRITTEN = 5;
 const WRITTEN_LENGTH = 16;
 
 /** What is in the segments, up to one moment. */
@@ -45,6 +46,7 @@ export function allocateArchiveBoard(start: Written): SharedArrayBuffer {
   const board = new ArchiveBoard(memory);
   board.setWritten(start);
   board.setDurable(start.line, Number.NaN);
+  board.setDurablePosition(start.position);
   board.wantSync(start.position);
   return memory;
 }
@@ -110,6 +112,15 @@ export class ArchiveBoard {
   /** Number of the last line that is on the disk. */
   get durableLine(): number {
     return this.#doubles[DURABLE_LINE]!;
+  }
+
+  /** Everything before this position of the ring is on the disk, or belongs to no file. */
+  get durablePosition(): number {
+    return this.#doubles[DURABLE_POSITION]!;
+  }
+
+  setDurablePosition(position: number): void {
+    this.#doubles[DURABLE_POSITION] = position;
   }
 
   /** How long the last fdatasync took; NaN: there was none. */

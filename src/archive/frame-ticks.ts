@@ -1,6 +1,9 @@
 /**
  * Section 3 of a frame header: ticks, the verdicts of time and changes of limits, at their places among the lines.
- * Per tick: varint lines of this frame before it, u8 kind, varint bytes of its payload, the payload. Places never go back.
+ * Per tick: varint lines of this frame before it, u8 kind, varint number of the tick, varint µs from its arrival to the
+ * frame's last arrival, varint bytes of its payload, the payload. Places never go back. Kinds: model/tick.ts. Ticks are
+ * numbered from 1 for ever, so that a state knows which ones it has in it. The limits in force are repeated, with the number
+ * that they have, where a segment begins.
  */
 
 import assert from 'node:assert';
@@ -12,23 +15,30 @@ export interface FrameTick {
   /** How many lines of the frame come before it: from 0 to the frame's line count. */
   readonly lineOffset: number;
   readonly kind: number;
+  readonly number: number;
+  readonly arrivalUs: number;
   readonly payload: Uint8Array;
 }
 
-export function encodeTicks(ticks: readonly FrameTick[]): Uint8Array {
+export function encodeTicks(lastArrivalUs: number, ticks: readonly FrameTick[]): Uint8Array {
   let bytes = 0;
   let lineOffset = 0;
   for (const tick of ticks) {
     assert(tick.lineOffset >= lineOffset && tick.kind >= 0 && tick.kind <= 255);
+    assert(tick.arrivalUs <= lastArrivalUs);
     lineOffset = tick.lineOffset;
-    bytes += varintBytes(lineOffset) + 1 + varintBytes(tick.payload.length) + tick.payload.length;
+    bytes += varintBytes(lineOffset) + 1 + varintBytes(tick.number);
+    bytes += varintBytes(lastArrivalUs - tick.arrivalUs);
+    bytes += varintBytes(tick.payload.length) + tick.payload.length;
   }
   const section = new Uint8Array(bytes);
   let at = 0;
   for (const tick of ticks) {
     at = writeVarint(section, at, tick.lineOffset);
     section[at] = tick.kind;
-    at = writeVarint(section, at + 1, tick.payload.length);
+    at = writeVarint(section, at + 1, tick.number);
+    at = writeVarint(section, at, lastArrivalUs - tick.arrivalUs);
+    at = writeVarint(section, at, tick.payload.length);
     section.set(tick.payload, at);
     at += tick.payload.length;
   }
@@ -44,7 +54,9 @@ export function decodeTicks(facts: FrameFacts, section: Uint8Array): FrameTick[]
   while (!varints.isAtEnd) {
     const lineOffset = varints.next();
     const kind = varints.take(1)[0] ?? 0;
-    ticks.push({ lineOffset, kind, payload: varints.take(varints.next()) });
+    const number = varints.next();
+    const arrivalUs = facts.lastArrivalUs - varints.next();
+    ticks.push({ lineOffset, kind, number, arrivalUs, payload: varints.take(varints.next()) });
     ordered &&= lineOffset >= before && lineOffset <= facts.lineCount;
     before = lineOffset;
   }

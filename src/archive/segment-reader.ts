@@ -236,6 +236,15 @@ export class SegmentReader {
     throw error;
   }
 
+  /** The sections of a frame, without a look at its lines; null where they are not what the head says. */
+  readSections({ head, offset }: FramePlace): FrameSections | null {
+    const bytes = Buffer.allocUnsafe(head.headerBytes - HEAD_BYTES);
+    if (this.#pread(bytes, offset + HEAD_BYTES) < bytes.length) return null;
+    if (crc32(bytes) !== head.sectionsCrc) return null;
+    const decoded = decodeSections(bytes);
+    return decoded.kind === 'sections' ? decoded.sections : null;
+  }
+
   #flaw(frame: FramePlace, reason: string): DamagedStretch {
     const { offset, nextOffset, head } = frame;
     return { kind: 'damage', path: this.path, offset, bytes: nextOffset - offset, reason, head };

@@ -3,12 +3,17 @@
  * when it is large enough, when the interval is over, when a client waits for a `sync`, or when the ring needs room.
  * Room in the ring is free once the frame is written; the sync stage makes it durable meanwhile (sync-stage.ts).
  *
+ * Ticks (model/tick.ts) ride in the frame among whose lines they have their places. The limits in force begin each segment, and
+ * change only where one begins (segment-limits.ts). New limits alone are no reason to write a frame: they go with what
+ * comes next, or with the end; and a daemon that never got a line leaves no segment.
+ *
  * A stage that died is run again: it goes on at the last frame that the board says, and what the dead one has appended
  * behind that is cut off first.
  */
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { TICK_LIMITS } from '../model/tick.js';
 import { Bell } from '../ring/bell.js';
 import { CUT_SILENT, type CutsMemory, CutsReader } from '../ring/cuts.js';
 import {
@@ -20,6 +25,7 @@ import {
   CURSOR_WAKE_AT,
   CURSOR_WANTED,
   FLAG_STALLED,
+  KIND_TICK,
   positionOf,
   type RingMemory,
 } from '../ring/layout.js';
@@ -30,8 +36,10 @@ import { ArchiveBoard, type Written } from './board.js';
 import { FrameClients } from './frame-clients.js';
 import { encodeFrameHeader } from './frame-header.js';
 import { FrameRecords } from './frame-records.js';
+import { encodeTicks, type FrameTick } from './frame-ticks.js';
 import { compressFrame, freeNativeMemory, nativeMemoryIsHeld } from './lz4.js';
 import { Rejects, RejectsBoard } from './rejects.js';
+import { limitsOfSegment } from './segment-limits.js';
 import { listSegments, segmentName } from './segment-name.js';
 import { SegmentWriter } from './segment-writer.js';
 
@@ -92,6 +100,11 @@ class Archive {
   readonly #clients = new FrameClients();
   readonly #clientIdOf: (slot: number) => Uint8Array;
   readonly #rejects: Rejects;
+  #ticks: FrameTick[] = [];
+  /** Those in force; null: the log has none yet. */
+  #limits: FrameTick | null = null;
+  /** The next frame begins a segment. */
+  #rotate = false;
   #raw: Buffer;
   #rawUsed = 0;
   #writer: SegmentWriter | null = null;
@@ -122,6 +135,7 @@ class Archive {
     if (written.segment > 0) {
       const path = join(this.#options.directory, segmentName(written.segment));
       this.#writer = SegmentWriter.open(path, written.segmentBytes, this.#files);
+      this.#limits = limitsOfSegment({ path, firstLine: written.segment }, this.#files).at(-1) ?? null;
     }
     this.#publish();
     // One that died may have written, and not asked for it to be made durable.
@@ -218,7 +232,8 @@ class Archive {
   /** Says from where on it wants to be woken: at once if nothing is staged, else when a frame is full. */
   #sleep(): void {
     const { cursors } = this.#reader;
-    const staged = this.#hasStaged();
+    // Without an interval nothing is staged that has to be written, and whatever comes begins one.
+    const staged = this.#hasStaged() && this.#syncAtMs !== Number.POSITIVE_INFINITY;
     const wakeAt = this.#reader.end + (staged ? Math.max(8, this.#frameRawBytes - this.#rawUsed) : 8);
     Atomics.store(cursors, CURSOR_WAKE_AT, wakeAt | 0);
     const hasWork = () =>
@@ -229,6 +244,10 @@ class Archive {
   /** Takes the accepted lines of the current record. */
   #stage(): void {
     const reader = this.#reader;
+    if (reader.kind === KIND_TICK) {
+      this.#stageTick();
+      return;
+    }
     const accepted = reader.accepted;
     const from = reader.payloadFrom;
     if (accepted > 0) this.#makeRoom(reader.payloadBytes);
@@ -245,6 +264,32 @@ class Archive {
     }
     if (reader.client !== 0) this.#clients.note(reader.client, reader.clientLine, reader.arrivedUs);
     if (this.#syncAtMs === Number.POSITIVE_INFINITY) this.#beginInterval();
+  }
+
+  #stageTick(): void {
+    const { bytes, payloadFrom, payloadBytes, arrivedUs, client, clientLine } = this.#reader;
+    const isChange = client !== 0;
+    if (!isChange) return;
+    const kind = bytes[payloadFrom]!;
+    const isLimits = kind === TICK_LIMITS;
+    // The frame that it begins may begin a segment, which the lines before it do not belong to.
+    if (isLimits && this.#hasContent()) this.#closeFrame(this.#reader.position);
+    const payload = bytes.slice(payloadFrom + 1, payloadFrom + payloadBytes);
+    const lineOffset = this.#records.lineCount;
+    const tick = { lineOffset, kind, number: clientLine, arrivalUs: arrivedUs, payload };
+    this.#ticks.push(tick);
+    if (isLimits) {
+      this.#limits = tick;
+      this.#rotate = true;
+    } else if (this.#syncAtMs === Number.POSITIVE_INFINITY) {
+      this.#beginInterval();
+    }
+  }
+
+  /** Whether the frame in work says more than new limits. */
+  #hasContent(): boolean {
+    const { recordCount } = this.#records;
+    return recordCount > 0 || this.#clients.count > 0 || this.#ticks.some(({ kind }) => kind !== TICK_LIMITS);
   }
 
   /** The lines of the current cut. */
@@ -272,12 +317,18 @@ class Archive {
     this.#raw = larger;
   }
 
-  #closeFrame(): void {
+  /** @param position behind what is in it */
+  #closeFrame(position = this.#reader.end): void {
     const written = this.#written;
     this.#rejects.flush();
+    if (this.#foldIsDone() && written.segment === 0 && !this.#hasContent()) this.#ticks = [];
     // Numbers of clients may be all that there is to say: refused lines have numbers, too.
     if (this.#clients.lastArrivalUs > this.#records.lastArrivalUs && this.#clients.count > 0) {
       this.#records.add(0, this.#clients.lastArrivalUs);
+    }
+    const lastTickUs = this.#ticks.at(-1)?.arrivalUs ?? 0;
+    if (lastTickUs > this.#records.lastArrivalUs || (lastTickUs > 0 && this.#records.recordCount === 0)) {
+      this.#records.add(0, lastTickUs);
     }
     if (this.#records.recordCount > 0) {
       const writer = this.#segmentFor(written.line + 1);
@@ -292,7 +343,8 @@ class Archive {
         lastArrivalUs: this.#records.lastArrivalUs,
       };
       const clients = this.#clients.encode(facts.lastArrivalUs, this.#clientIdOf);
-      const header = encodeFrameHeader(facts, { records: this.#records.bytes, clients }, data);
+      const ticks = encodeTicks(facts.lastArrivalUs, this.#ticksOfFrame());
+      const header = encodeFrameHeader(facts, { records: this.#records.bytes, clients, ticks }, data);
       writer.append(header, data);
       if (written.segmentBytes === 0) written.segmentSinceUs = facts.firstArrivalUs;
       if (written.oldestUs === 0) written.oldestUs = facts.firstArrivalUs;
@@ -304,14 +356,21 @@ class Archive {
       this.#rawUsed = 0;
       this.#records.reset();
       this.#clients.reset();
+      this.#ticks = [];
       if (this.#raw.length > this.#frameRawBytes * 4) {
         this.#raw = Buffer.allocUnsafeSlow(this.#frameRawBytes * 2);
       }
     }
-    written.position = this.#reader.end;
+    written.position = position;
     written.cuts = this.#cuts.read;
     this.#board.setWritten(written);
     this.#publish();
+  }
+
+  #ticksOfFrame(): readonly FrameTick[] {
+    const beginsSegment = this.#written.segmentBytes === 0;
+    if (!beginsSegment || this.#limits === null || this.#ticks[0]?.kind === TICK_LIMITS) return this.#ticks;
+    return [{ ...this.#limits, lineOffset: 0 }, ...this.#ticks];
   }
 
   /** Sets from the board what frees room. */
@@ -327,7 +386,11 @@ class Archive {
     const written = this.#written;
     if (this.#writer !== null) {
       const ageMs = (this.#records.firstArrivalUs - written.segmentSinceUs) / 1000;
-      const full = written.segmentBytes >= this.#options.segmentBytes || ageMs >= this.#options.segmentAgeMs;
+      const full =
+        this.#rotate ||
+        written.segmentBytes >= this.#options.segmentBytes ||
+        ageMs >= this.#options.segmentAgeMs;
+      this.#rotate = false;
       // One without lines has the name that the next would have.
       if (!full || line === written.segment) return this.#writer;
       // The sync stage syncs the active segment only, so the old one is durable before it stops being that.

@@ -71,6 +71,7 @@ export function runSync(
           mark.set(written.line);
         }
         durable = written.position;
+        board.setDurablePosition(durable);
         Atomics.store(cursors, CURSOR_DURABLE, durable | 0);
         mainBell.ring();
         vitals.addBusyMs(STAGE_SYNC, performance.now() - startedMs);

@@ -7,7 +7,7 @@ import { crc32 } from 'node:zlib';
 import { type ArchiveFiles, NODE_FILES } from '../archive/archive-files.js';
 import { decompressFrame, freeNativeMemory, LZ4_EXPANSION_MAX, nativeMemoryIsHeld } from '../archive/lz4.js';
 import { Failure, failureOfSystemError } from '../model/failure.js';
-import { STATE_LAYOUT, STATE_VERSION, type StateLimits, type TableName } from '../state/layout.js';
+import { STATE_LAYOUT, STATE_VERSION, type TableName } from '../state/layout.js';
 import type { Tables } from '../state/tables.js';
 import {
   CHECKPOINT_FORMAT,
@@ -67,9 +67,12 @@ export async function loadCheckpoint(
     if (described.kind === 'unfit') return described;
     const { description } = described;
     if (description.line !== line) return unfit(`its name says line ${line}, it states ${description.line}`);
-    const reason =
-      otherLimits(description.limits, tables.memory.limits) ?? (await fill(tables, file, description));
-    if (reason === null) return { kind: 'loaded', description };
+    const reason = await fill(tables, file, description);
+    if (reason === null) {
+      // Those under which it was taken: they are part of it.
+      tables.takeLimits();
+      return { kind: 'loaded', description };
+    }
     tables.clear();
     return unfit(reason);
   } finally {
@@ -103,17 +106,6 @@ async function fill(
 
 function unfit(reason: string): Unfit {
   return { kind: 'unfit', reason };
-}
-
-/** The state depends on its limits: under other ones the same lines give another state. */
-function otherLimits(there: StateLimits, here: StateLimits): string | null {
-  for (const [key, value] of Object.entries(here)) {
-    const other = there[key as keyof StateLimits];
-    if (other === value) continue;
-    const name = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    return `it was taken under another limit: ${name} was ${other}, and is ${value}`;
-  }
-  return null;
 }
 
 class CheckpointFileReader {

@@ -1,7 +1,7 @@
 /**
  * A copy of the tables into a checkpoint file. Under its name there is only ever a whole one: it is written under another,
- * made durable, and renamed; and not before the log is durable up to its line, so that no checkpoint knows of lines
- * which a power cut took from the log.
+ * made durable, and renamed; and not before the log is durable up to its line and its last tick, so that no checkpoint
+ * knows of what a power cut took from the log.
  */
 
 import { constants } from 'node:fs';
@@ -20,7 +20,7 @@ export interface WriteOptions {
   readonly directory: string;
   /** When the copy was taken, µs. */
   readonly copiedUs: number;
-  /** Resolves when the log is durable up to and with this line. */
+  /** Resolves when the log is durable up to and with this line, and the ticks that the copy has after it. */
   readonly whenDurable: (line: number) => Promise<void>;
   readonly files?: ArchiveFiles;
 }

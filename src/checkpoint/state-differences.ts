@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { CELL_FIELDS, WINDOW_BLOCKS, WINDOW_OLDEST } from '../state/cells.js';
 import { DenseHistogram } from '../state/dense-histogram.js';
 import { CLIENT_BYTES, type TableName } from '../state/layout.js';
+import { LIMIT_NAMES } from '../state/limits.js';
 import { REPORT_AGENT, REPORT_FIELDS, REPORT_PROJECT, REST_ROW } from '../state/reports.js';
 import { SHARE_AGENT, SHARE_FIELDS, SHARE_WORKFLOW } from '../state/shares.js';
 import type { SlotFields, SlotTable } from '../state/slot-table.js';
@@ -59,6 +60,7 @@ export function compareStates(left: Tables, right: Tables, differencesMax: numbe
   const differing = differingMemories(left, right);
   if (differing.length === 0) return found;
   compareBoards(left, right, found);
+  compareLimits(left, right, found);
   compareSlots(workflowsOf(left), workflowsOf(right), found);
   compareSlots(tasksOf(left), tasksOf(right), found);
   compareSlots(sharesOf(left), sharesOf(right), found);
@@ -96,11 +98,18 @@ function differingMemories(left: Tables, right: Tables): TableName[] {
   });
 }
 
+function compareLimits({ limits: left }: Tables, { limits: right }: Tables, found: Found): void {
+  for (const name of LIMIT_NAMES) {
+    if (left[name] !== right[name]) found.add('limit', name, left[name], right[name]);
+  }
+}
+
 function compareBoards({ board: left }: Tables, { board: right }: Tables, found: Found): void {
   if (left.line !== right.line) found.add('state', 'last line', left.line, right.line);
   if (left.arrivedUs !== right.arrivedUs) {
     found.add('state', 'last arrival', left.arrivedUs / 1e6, right.arrivedUs / 1e6);
   }
+  if (left.ticks !== right.ticks) found.add('state', 'last tick', left.ticks, right.ticks);
   const counts = right.counts();
   for (const [name, count] of Object.entries(left.counts())) {
     const other = counts[name as keyof typeof counts];

@@ -5,7 +5,7 @@
  *   word 0 ┌──────┬───────────┬──────────┬──────────┐   wish: what main wants of the fold (WISH_…); the fold takes it back
  *          │ wish │ requested │ answered │ failures │   when the copy is made. requested: askers, one more each;
  *          └──────┴───────────┴──────────┴──────────┘   answered: main, how many of them; failures: main
- *   doubles  the copy: when, how long it took · the checkpoint: line, when, bytes, both durations, first line needed
+ *   doubles  the copy: when, how long it took, its place in the ring · the checkpoint: line, when, bytes, both durations, first line needed
  *
  * The copy has the form of the tables themselves, so what reads tables reads it. It is as large as they are and made over
  * and over in the same place, so memory that it has touched stays touched, and no pause pays for it again (188 MB, of 100,000
@@ -31,8 +31,9 @@ const ANSWERED = 2;
 const FAILURES = 3;
 const COPIED_US = 4; // in doubles
 const PAUSE_MS = 5;
-const WRITTEN = 6;
-const DOUBLES = 12;
+const COPIED_POSITION = 6;
+const WRITTEN = 7;
+const DOUBLES = 13;
 
 export interface CopiesMemory {
   readonly board: SharedArrayBuffer;
@@ -82,9 +83,10 @@ export class TableCopies {
   }
 
   /** For the fold: makes the copy, and takes the wish back. */
-  make(tables: Tables): void {
+  make(tables: Tables, position: number): void {
     const startedMs = performance.now();
     copyTables(tables, this.#copy);
+    this.#doubles[COPIED_POSITION] = position;
     this.#doubles[COPIED_US] = Date.now() * 1000;
     this.#doubles[PAUSE_MS] = performance.now() - startedMs;
     Atomics.store(this.#words, WISH, WISH_NONE);
@@ -92,6 +94,11 @@ export class TableCopies {
 
   get copiedUs(): number {
     return this.#doubles[COPIED_US]!;
+  }
+
+  /** Of the ring: the copy has everything before it. */
+  get copiedPosition(): number {
+    return this.#doubles[COPIED_POSITION]!;
   }
 
   get pauseMs(): number {

@@ -133,14 +133,15 @@ class Replaying {
     const toLine = this.#checkpoint.line;
     const firstLine = Math.min(listSegments(this.#archive)[0]?.firstLine ?? 1, toLine + 1);
     if (firstLine > 1) this.#missing.push({ from: 1, to: firstLine - 1 });
-    await this.#fold(tables, 1, toLine);
+    const toTick = state.board.ticks;
+    await this.#fold(tables, 1, toLine, toTick);
     this.#missEnd(tables, state);
     const lastMissing = this.#missing.at(-1)?.to ?? 0;
     const whole = compareStates(tables, state, DIFFERENCES_MAX);
     if (whole.count === 0 || lastMissing === 0) return this.#replayed(firstLine, firstLine, whole);
     if (older === null || older.board.line < lastMissing) return this.#replayed(firstLine, null, whole);
     const from = older.board.line + 1;
-    await this.#fold(older, from, toLine);
+    await this.#fold(older, from, toLine, toTick);
     return this.#replayed(from, from, compareStates(older, state, DIFFERENCES_MAX));
   }
 
@@ -170,11 +171,12 @@ class Replaying {
     return kind === 'loaded' ? tables : null;
   }
 
-  async #fold(tables: Tables, fromLine: number, toLine: number): Promise<void> {
+  async #fold(tables: Tables, fromLine: number, toLine: number, toTick: number): Promise<void> {
     const progress = new ReplayProgress(this.#io, toLine);
     const { lines } = await foldLog(tables, this.#archive, {
       fromLine,
       toLine,
+      toTick,
       // A frame that ends with the last line may tell of refused lines after it, which the state need not have seen.
       clientsToLine: toLine - 1,
       upTo: endOfLog(this.#archive),

@@ -12,7 +12,8 @@ import { allocateRing, type RingMemory } from '../ring/layout.js';
 import { allocateLedger, type LedgerMemory } from '../ring/ledger.js';
 import { allocateMailbox, type MailboxMemory } from '../ring/mailbox.js';
 import { allocateVitals } from '../ring/vitals.js';
-import { allocateTables, type TablesMemory } from '../state/layout.js';
+import { allocateTables, type StateLimits, type TablesMemory } from '../state/layout.js';
+import { type Limits, largestLimits } from '../state/limits.js';
 
 /** At least as many as one socket read of 256 KiB can have lines. */
 const CUT_ENTRIES = 512 * 1024;
@@ -38,21 +39,34 @@ export interface DaemonMemory {
   readonly clientMemoryUs: number;
 }
 
-/** @param written what the log holds; its position is where the ring begins */
-export function allocateDaemon(config: Config, written: Written): DaemonMemory {
+/** What the configuration says of the state. */
+export function stateLimitsOf({ state, stats, ingest }: Config): StateLimits {
+  return {
+    maxLiveWorkflows: state.maxLiveWorkflows,
+    maxRecentWorkflows: state.maxRecentWorkflows,
+    maxTasksPerWorkflow: state.maxTasksPerWorkflow,
+    maxTasks: state.maxTasks,
+    maxSeries: stats.maxSeries,
+    seriesIdleMs: stats.seriesIdleMs,
+    windowBytes: stats.windowBytes,
+    namesBytes: state.namesBytes,
+    staleAfterMs: state.staleAfterMs,
+    maxClients: ingest.maxClients,
+  };
+}
+
+/**
+ * @param written what the log holds; its position is where the ring begins
+ * @param logged limits that the log speaks of: lines of it were folded under them, and will be again
+ */
+export function allocateDaemon(
+  config: Config,
+  written: Written,
+  logged: readonly Partial<Limits>[] = [],
+): DaemonMemory {
   // A slot is free again only when the fold has passed the end of its connection, so some more than can be open.
   const slots = config.ingest.maxConnections * 2;
-  const limits = {
-    maxLiveWorkflows: config.state.maxLiveWorkflows,
-    maxRecentWorkflows: config.state.maxRecentWorkflows,
-    maxTasksPerWorkflow: config.state.maxTasksPerWorkflow,
-    maxTasks: config.state.maxTasks,
-    maxSeries: config.stats.maxSeries,
-    seriesIdleMs: config.stats.seriesIdleMs,
-    windowBytes: config.stats.windowBytes,
-    namesBytes: config.state.namesBytes,
-    maxClients: config.ingest.maxClients,
-  };
+  const limits = largestLimits(stateLimitsOf(config), logged);
   return {
     ring: allocateRing(config.ring.bytes, written.position),
     cuts: allocateCuts(CUT_ENTRIES),

@@ -4,10 +4,11 @@
  */
 
 import { type ArchiveFiles, NODE_FILES } from '../archive/archive-files.js';
-import { ArchiveBoard } from '../archive/board.js';
+import { ArchiveBoard, type Written } from '../archive/board.js';
 import { decodeClients } from '../archive/frame-clients.js';
 import type { FrameFacts, FrameSections } from '../archive/frame-header.js';
 import { RecordCursor } from '../archive/frame-records.js';
+import { decodeTicks } from '../archive/frame-ticks.js';
 import { type LogFlaw, type LogFrame, type LogPosition, readFrames } from '../archive/log-reader.js';
 import { listCheckpoints } from '../checkpoint/checkpoint-files.js';
 import type { CheckpointFile } from '../checkpoint/checkpoint-format.js';
@@ -40,19 +41,22 @@ export interface Rebuilt {
 }
 
 /**
- * Clears the tables and fills them up to and with `lastLine`. Lines that the archive stage has not written yet are waited
- * for: it was asked to (the fold's `wanted`), and needs nothing of the fold for it.
+ * Clears the tables and fills them up to and with `lastLine`, and the ticks of the records before `position`. What the archive
+ * stage has not written yet is waited for: it was asked to (the fold's `wanted`), and needs nothing of the fold for it. Nothing
+ * behind that position is in the log, since the archive follows the fold.
  */
 export async function rebuildTables(
   tables: Tables,
   sources: RebuildSources,
   lastLine: number,
+  position = 0,
 ): Promise<Rebuilt> {
   const startedMs = performance.now();
   const { archiveDirectory, checkpointDirectory, archiveBoard, files = NODE_FILES } = sources;
   const board = new ArchiveBoard(archiveBoard);
   const idle = new Int32Array(new SharedArrayBuffer(4));
-  while (board.written().line < lastLine) Atomics.wait(idle, 0, 0, WAIT_MS);
+  const isWritten = ({ line, position: at }: Written) => line >= lastLine && at >= position;
+  while (!isWritten(board.written())) Atomics.wait(idle, 0, 0, WAIT_MS);
   const { checkpoint, unfit } = await loadNewest(tables, checkpointDirectory, lastLine, files);
   const { segment, segmentBytes, lastArrivedUs } = board.written();
   const flaws: LogFlaw[] = [];
@@ -93,6 +97,8 @@ export interface FoldLogOptions {
   /** The line after the last one that the tables hold. */
   readonly fromLine: number;
   readonly toLine: number;
+  /** Ticks after the last line are applied up to this number; by default all that the log has before the line to come. */
+  readonly toTick?: number;
   /** Numbers of clients are taken from frames whose last line is at most this one. */
   readonly clientsToLine: number;
   readonly upTo: LogPosition | null;
@@ -106,7 +112,16 @@ export interface FoldLogOptions {
 export async function foldLog(
   tables: Tables,
   directory: string,
-  { fromLine, toLine, clientsToLine, upTo, files = NODE_FILES, onFlaw, onProgress }: FoldLogOptions,
+  {
+    fromLine,
+    toLine,
+    toTick = Number.POSITIVE_INFINITY,
+    clientsToLine,
+    upTo,
+    files = NODE_FILES,
+    onFlaw,
+    onProgress,
+  }: FoldLogOptions,
 ): Promise<{ lines: number; refused: number }> {
   const replay = new Replay(tables, fromLine - 1);
   let lines = 0;
@@ -119,7 +134,7 @@ export async function foldLog(
     const { facts, sections } = item;
     if (facts.lineCount > 0 && facts.firstLine > toLine) break;
     if (facts.firstLine + facts.lineCount - 1 <= clientsToLine) restoreClients(tables, facts, sections);
-    lines += foldFrame(replay, item, fromLine, toLine);
+    lines += foldFrame(replay, item, { fromLine, toLine, toTick });
     onProgress?.(replay.line);
   }
   return { lines, refused: replay.refused };
@@ -131,14 +146,22 @@ function restoreClients({ clients }: Tables, facts: FrameFacts, sections: FrameS
   }
 }
 
-/** Those lines of a frame that are asked for. @returns how many */
+/** Those lines and ticks of a frame that are asked for. A tick stands behind whole records. @returns how many lines */
 function foldFrame(
   replay: Replay,
   { facts, sections, raw }: LogFrame,
-  fromLine: number,
-  toLine: number,
+  { fromLine, toLine, toTick }: { fromLine: number; toLine: number; toTick: number },
 ): number {
-  if (facts.lineCount === 0) return 0;
+  const ticks = decodeTicks(facts, sections.ticks);
+  let nextTick = 0;
+  const applyTicks = (beforeLine: number) => {
+    for (; nextTick < ticks.length; nextTick++) {
+      const { lineOffset, kind, payload, number, arrivalUs } = ticks[nextTick]!;
+      if (facts.firstLine + lineOffset > beforeLine) return;
+      // Those that the tables have in them already are known by their numbers.
+      if (number <= toTick) replay.tick(kind, payload, number, arrivalUs);
+    }
+  };
   let line = facts.firstLine;
   let at = 0;
   let count = 0;
@@ -146,6 +169,7 @@ function foldFrame(
   const records = new RecordCursor(facts, sections.records);
   while (records.next() && line <= toLine) {
     const { lineCount, arrivalUs } = records;
+    applyTicks(line);
     const before = Math.min(lineCount, Math.max(0, fromLine - line));
     const wanted = Math.min(lineCount - before, toLine + 1 - line - before);
     at = lineOffset(raw, at, before);
@@ -156,6 +180,7 @@ function foldFrame(
     }
     line += lineCount;
   }
+  if (line <= toLine + 1) applyTicks(line);
   return count;
 }
 

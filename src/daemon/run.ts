@@ -7,16 +7,19 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { DamageList } from '../archive/damage-list.js';
 import { type RecoveredLog, recoverLog, UNREADABLE_SUFFIX, writtenOf } from '../archive/log-recovery.js';
 import { RejectsBoard } from '../archive/rejects.js';
+import { limitsOfLog } from '../archive/segment-limits.js';
 import { firstLineOfSegmentName } from '../archive/segment-name.js';
-import { recoverCheckpoints } from '../checkpoint/checkpoint-files.js';
+import { listCheckpoints, recoverCheckpoints } from '../checkpoint/checkpoint-files.js';
 import type { CheckpointFile } from '../checkpoint/checkpoint-format.js';
+import { readDescription } from '../checkpoint/checkpoint-reader.js';
 import type { WrittenCheckpoint } from '../checkpoint/checkpoint-writer.js';
+import { TableCopies } from '../checkpoint/table-copies.js';
 import type { Config } from '../config/config.js';
 import { foldersOf } from '../config/folders.js';
 import { readVersion } from '../config/version.js';
 import { IngestServer } from '../ingest/server.js';
 import { createArrivalClock, createWallClock } from '../model/clock.js';
-import { EXIT_BUG, EXIT_DONE, failureOfSystemError } from '../model/failure.js';
+import { EXIT_BUG, EXIT_DONE, Failure, failureOfSystemError } from '../model/failure.js';
 import { Bell } from '../ring/bell.js';
 import { Ledger } from '../ring/ledger.js';
 import {
@@ -29,15 +32,19 @@ import {
   STAGE_SYNC,
   Vitals,
 } from '../ring/vitals.js';
+import type { StateLimits } from '../state/layout.js';
+import { decodeLimits } from '../state/limits.js';
+import { Tables } from '../state/tables.js';
 import { Checkpoints } from './checkpoints.js';
 import { lockFile, shutdownRead } from './libc.js';
 import { createLog, type Log, RateLimited } from './log.js';
-import { allocateDaemon, type DaemonMemory } from './memory.js';
+import { allocateDaemon, type DaemonMemory, stateLimitsOf } from './memory.js';
 import type { Rebuilt } from './rebuild.js';
 import { RefusalLog } from './refusal-log.js';
 import { freeSocketPath, setSocketAccess } from './socket-path.js';
 import { type Stage, Supervisor } from './supervisor.js';
 import { ThreadPool } from './thread-pool.js';
+import { Ticker } from './ticker.js';
 
 const STAGE_THREADS = 4;
 /** For tasks that end. One writes a checkpoint now and then; between them no thread is kept. */
@@ -126,6 +133,19 @@ function tellAhead(ahead: readonly CheckpointFile[], { nextLine }: RecoveredLog,
   }
 }
 
+/** Of the memory that their states lay in. What is wrong with one is told when it is loaded. */
+function limitsOfCheckpoints(directory: string): StateLimits[] {
+  return listCheckpoints(directory).flatMap(({ path }) => {
+    try {
+      const described = readDescription(path);
+      return described.kind === 'described' ? [described.description.limits] : [];
+    } catch (error) {
+      if (error instanceof Failure) return [];
+      throw error;
+    }
+  });
+}
+
 class Daemon {
   /** The exit code. */
   readonly ended: Promise<number>;
@@ -137,6 +157,7 @@ class Daemon {
   readonly #vitals: Vitals;
   readonly #ingest: IngestServer;
   readonly #refusals: RefusalLog;
+  readonly #ticker: Ticker;
   readonly #supervisor: Supervisor;
   readonly #pool = new ThreadPool(POOL_THREADS, POOL_IDLE_MS);
   readonly #checkpoints: Checkpoints;
@@ -154,7 +175,11 @@ class Daemon {
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
-    this.#memory = allocateDaemon(config, writtenOf(recovered));
+    const known = [
+      ...limitsOfLog(paths.archive).map(decodeLimits),
+      ...limitsOfCheckpoints(paths.checkpoints),
+    ];
+    this.#memory = allocateDaemon(config, writtenOf(recovered), known);
     new DamageList(this.#memory.damage).add(damageOf(recovered));
     this.#vitals = new Vitals(this.#memory.vitals);
     this.#refusals = new RefusalLog(log, paths.rejects);
@@ -168,6 +193,11 @@ class Daemon {
         drops.say('connections', (more) => {
           log.warn(`refused a connection: ingest.max_connections is ${config.ingest.maxConnections}${more}`);
         }),
+    });
+    this.#ticker = new Ticker(new Tables(this.#memory.tables), {
+      tryTick: (kind, payload) => this.#ingest.tryTick(kind, payload),
+      isReady: () => this.#vitals.state(STAGE_FOLD) === STAGE_RUNNING,
+      nowMs: Date.now,
     });
     this.#supervisor = new Supervisor(STAGE_THREADS, this.#vitals, log, (stage, error) => {
       log.fatal({ err: error }, `the ${stage} stage dies again and again; giving up`);
@@ -183,7 +213,8 @@ class Daemon {
 
   #writeCheckpoint(copiedUs: number): Promise<WrittenCheckpoint> {
     const { copies, archiveBoard } = this.#memory;
-    const data = { copy: copies.copy, copiedUs, directory: this.#paths.checkpoints, archiveBoard };
+    const position = new TableCopies(copies).copiedPosition;
+    const data = { copy: copies.copy, copiedUs, position, directory: this.#paths.checkpoints, archiveBoard };
     return this.#pool.run(workerFile('checkpoint'), data) as Promise<WrittenCheckpoint>;
   }
 
@@ -192,6 +223,8 @@ class Daemon {
       this.#ingest.wake();
       this.#checkpoints.wake();
     });
+    // The first record of the ring: every line is folded under limits that the log knows.
+    this.#ticker.start(stateLimitsOf(this.#config));
     const stages = this.#runStages();
     const listening = this.#startControl();
     await this.#ingest.listen({ path: this.#paths.ingest });
@@ -327,6 +360,7 @@ class Daemon {
   /** Along the path of the data: no more in, all of it folded, written, durable, answered. */
   async #drain(stages: Promise<unknown>): Promise<void> {
     this.#vitals.setState(STAGE_INGEST, STAGE_DONE);
+    this.#ticker.stop();
     await this.#ingest.drain(() => removeIfThere(this.#paths.ingest));
     await this.#checkpoints.drain();
     this.#vitals.stop();

@@ -15,6 +15,8 @@ import {
   EVENT_WORKFLOW_START,
   EVENT_WORKFLOW_STATUS,
 } from '../model/event.js';
+import { TICK_LIMITS, TICK_TIME } from '../model/tick.js';
+import { decodeLimits } from '../state/limits.js';
 import type { Tables } from '../state/tables.js';
 import { EventContext } from './event-context.js';
 import { Samples, UNNAMED } from './samples.js';
@@ -77,6 +79,35 @@ export class Lifecycle {
         this.#workflows.takeGroup();
         break;
     }
+  }
+
+  /**
+   * Applies a tick (model/tick.ts).
+   * @param number its number; NaN: the next one, live. One that the state has in it already changes nothing.
+   * @returns whether it changed the state: else it does not belong into the log
+   */
+  tick(kind: number, payload: Uint8Array, number: number, arrivedUs: number): boolean {
+    const { tables } = this.#context;
+    const { board } = tables;
+    if (number <= board.ticks) return false;
+    this.#context.arrived = arrivedUs / 1e6;
+    switch (kind) {
+      case TICK_TIME:
+        if (!this.#workflows.makeIdleStale(arrivedUs / 1e6)) return false;
+        break;
+      case TICK_LIMITS: {
+        const limits = decodeLimits(payload);
+        if (tables.limits.include(limits) && board.ticks > 0) return false;
+        tables.setLimits(limits);
+        this.#workflows.keepBounded();
+        break;
+      }
+      default:
+        // A later version's, in a log that it has written: what it changed there is not known here.
+        return false;
+    }
+    board.setTicks(Number.isNaN(number) ? board.ticks + 1 : number);
+    return true;
   }
 
   #takeSample(): void {

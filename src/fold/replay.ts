@@ -35,6 +35,11 @@ export class Replay {
     this.#line = line;
   }
 
+  /** Applies a tick at its place among the lines. @param number as the log has it */
+  tick(kind: number, payload: Uint8Array, number: number, arrivedUs: number): void {
+    this.#lifecycle.tick(kind, payload, number, arrivedUs);
+  }
+
   /**
    * Folds lines of one arrival.
    * @param from offset of the first in the attached memory

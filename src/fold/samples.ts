@@ -162,11 +162,11 @@ export class Samples {
 
   /** @returns false where no cell has been idle for long enough */
   #expireOldest(arrived: number): boolean {
-    const { cells, buckets, board, memory } = this.#tables;
+    const { cells, buckets, board, limits } = this.#tables;
     const { table } = cells;
     const cell = cells.oldest;
     const at = cell * table.slotDoubles;
-    const idleSeconds = memory.limits.seriesIdleMs / 1000;
+    const idleSeconds = limits.seriesIdleMs / 1000;
     if (cell === 0 || table.doubles[at + CELL_TOUCHED]! + idleSeconds > arrived) return false;
     const overflow = this.#overflowOf(cells.metric(cell));
     if (overflow === 0) return false;

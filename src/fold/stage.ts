@@ -20,6 +20,7 @@ import {
   FLAG_STALLED,
   KIND_CLOSE,
   KIND_TAIL,
+  KIND_TICK,
   KIND_TOO_LONG,
   KIND_TOO_LONG_TAIL,
   positionOf,
@@ -86,12 +87,16 @@ export interface FoldMemory {
 export interface TableCopier {
   /** Asked once a record. @param atEnd whether this is the last time */
   isWished(atEnd: boolean): boolean;
-  make(tables: Tables): void;
+  /** @param position of the ring, up to which the tables hold everything */
+  make(tables: Tables, position: number): void;
 }
 
 export interface FoldParts {
-  /** Clears the tables and fills them out of the log, up to and with this line, for which it waits if it is not written yet. */
-  readonly rebuild: (tables: Tables, lastLine: number) => Promise<void>;
+  /**
+   * Clears the tables and fills them out of the log, up to and with this line and all ticks of records before this position of
+   * the ring. It waits for what is not written yet.
+   */
+  readonly rebuild: (tables: Tables, lastLine: number, position: number) => Promise<void>;
   readonly copier?: TableCopier;
   /** For tests that make the fold die at a line. */
   readonly createLifecycle?: (tables: Tables, decoder: Decoder) => Lifecycle;
@@ -110,6 +115,10 @@ const BUSY_STEP_MS = 100;
 const MODE_FOLD = 0;
 const MODE_COUNT = 1;
 const MODE_REAPPLY = 2;
+
+/** How far the record of a tick is done, as an offset in it. */
+const TICK_CHANGED = 1;
+const TICK_UNCHANGED = 2;
 
 class Fold {
   readonly #parts: FoldParts;
@@ -201,8 +210,8 @@ class Fold {
   #copyIfWished(atEnd: boolean): void {
     const { copier } = this.#parts;
     if (copier === undefined || !copier.isWished(atEnd)) return;
-    copier.make(this.#tables);
-    // The copy is of use only when its lines are durable.
+    copier.make(this.#tables, this.#commit[COMMIT_POSITION]!);
+    // The copy is of use only when its lines and ticks are durable.
     this.#want(this.#commit[COMMIT_POSITION]!);
     this.#mainBell.ring();
   }
@@ -225,7 +234,7 @@ class Fold {
       progress.setTablesValid(false);
       const line = this.#commit[COMMIT_LINE]!;
       this.#want(this.#commit[COMMIT_POSITION]!);
-      await this.#parts.rebuild(this.#tables, line);
+      await this.#parts.rebuild(this.#tables, line, this.#commit[COMMIT_POSITION]!);
       assert.equal(
         this.#tables.board.line,
         line,
@@ -251,6 +260,10 @@ class Fold {
   #record(resumeAt: number, before: number): void {
     const reader = this.#reader;
     const kind = reader.kind;
+    if (kind === KIND_TICK) {
+      this.#tick(resumeAt, before);
+      return;
+    }
     this.#accepted = 0;
     this.#rejected = 0;
     this.#uncounted = 0;
@@ -275,6 +288,31 @@ class Fold {
     if (kind === KIND_CLOSE) this.#disown(reader.connection);
     this.#finishRecord();
     if (kind === KIND_CLOSE) this.#mainBell.ring();
+  }
+
+  /** A tick is done or not, as a line is; whether it changed anything is in how far the record is done. */
+  #tick(resumeAt: number, before: number): void {
+    const progress = this.#progress;
+    const reader = this.#reader;
+    const { payloadFrom, payloadBytes, arrivedUs } = reader;
+    progress.setWorking(true);
+    this.#cuts.beginRecord();
+    let changed = resumeAt === TICK_CHANGED;
+    const isRefused = progress.hasInternals && progress.isInternal(0);
+    if (!isRefused && (resumeAt === 0 || before === MODE_REAPPLY)) {
+      if (resumeAt === 0) progress.beginChange(0);
+      const payload = reader.bytes.slice(payloadFrom + 1, payloadFrom + payloadBytes);
+      changed = this.#lifecycle.tick(reader.bytes[payloadFrom]!, payload, Number.NaN, arrivedUs);
+    }
+    progress.done(changed ? TICK_CHANGED : TICK_UNCHANGED);
+    if (resumeAt > 0 && before === MODE_REAPPLY) progress.setTablesValid(true);
+    const commit = this.#commit;
+    commit[COMMIT_POSITION] = reader.end;
+    commit[COMMIT_CUTS] = this.#cuts.written;
+    reader.setOutcome(0, 0, changed ? 1 : 0, this.#tables.board.ticks);
+    progress.commit(commit);
+    progress.setWorking(false);
+    this.#publishCommit();
   }
 
   /** What comes of a connection after a newer one has its client, and what a numbered one has not ended. */

@@ -71,10 +71,10 @@ export class TaskEvents {
   }
 
   #create(workflow: number, agent: number): number {
-    const { tasks, memory, board } = this.#context.tables;
-    if (tasks.held(workflow) >= memory.limits.maxTasksPerWorkflow) {
-      const oldest = tasks.oldestEnded(workflow);
-      if (oldest !== 0) this.#evict(oldest);
+    const { tasks, limits, board } = this.#context.tables;
+    // More than one where running tasks, or a change of the limit, have taken it beyond.
+    while (tasks.held(workflow) >= limits.maxTasksPerWorkflow && tasks.oldestEnded(workflow) !== 0) {
+      this.#evict(tasks.oldestEnded(workflow));
     }
     const event = this.#context.event;
     const offset = event.offset[FIELD_TASK]!;
@@ -83,7 +83,7 @@ export class TaskEvents {
     const view = this.#context.viewOf(offset);
     const line = this.#context.line;
     for (;;) {
-      if (tasks.used < memory.limits.maxTasks) {
+      if (tasks.used < limits.maxTasks) {
         const slot = tasks.create(workflow, agent, view, offset & ~SCRATCH_OFFSET, length, hash, line);
         if (slot !== 0) return slot;
       }

@@ -32,6 +32,7 @@ import {
   WORKFLOW_RUN,
   WORKFLOW_STARTED,
   WORKFLOW_STATUS,
+  WORKFLOW_TOUCHED,
 } from '../state/workflows.js';
 import type { EventContext } from './event-context.js';
 import { type Samples, UNNAMED } from './samples.js';
@@ -72,9 +73,9 @@ export class WorkflowEvents {
   }
 
   #create(implicit: boolean): number {
-    const { workflows, memory, board } = this.#context.tables;
+    const { workflows, limits, board } = this.#context.tables;
     const event = this.#context.event;
-    while (workflows.live >= memory.limits.maxLiveWorkflows) this.#displaceOldestLive();
+    while (workflows.live >= limits.maxLiveWorkflows) this.#displaceOldestLive();
     const offset = event.offset[FIELD_WORKFLOW]!;
     const length = event.length[FIELD_WORKFLOW]!;
     const hash = event.hash[FIELD_WORKFLOW]!;
@@ -115,6 +116,26 @@ export class WorkflowEvents {
     this.#keepRecentBounded();
   }
 
+  /** @returns whether any was idle for too long */
+  makeIdleStale(nowSeconds: number): boolean {
+    const { workflows, limits } = this.#context.tables;
+    const { doubles, slotDoubles } = workflows.table;
+    const touchedBefore = nowSeconds - limits.staleAfterMs / 1000;
+    let found = false;
+    for (;;) {
+      const oldest = workflows.oldestLive;
+      if (oldest === 0 || doubles[oldest * slotDoubles + WORKFLOW_TOUCHED]! > touchedBefore) return found;
+      this.#makeStale(oldest);
+      found = true;
+    }
+  }
+
+  /** After a change of the limits. Tasks follow where the next one comes. */
+  keepBounded(): void {
+    this.#keepLiveBounded();
+    this.#keepRecentBounded();
+  }
+
   #displaceOldestLive(): void {
     const { workflows, board } = this.#context.tables;
     board.count(COUNT_WORKFLOWS_DISPLACED);
@@ -122,13 +143,13 @@ export class WorkflowEvents {
   }
 
   #keepLiveBounded(): void {
-    const { workflows, memory } = this.#context.tables;
-    while (workflows.live > memory.limits.maxLiveWorkflows) this.#displaceOldestLive();
+    const { workflows, limits } = this.#context.tables;
+    while (workflows.live > limits.maxLiveWorkflows) this.#displaceOldestLive();
   }
 
   #keepRecentBounded(): void {
-    const { workflows, memory } = this.#context.tables;
-    while (workflows.recent > memory.limits.maxRecentWorkflows) this.forget(workflows.oldestRecent);
+    const { workflows, limits } = this.#context.tables;
+    while (workflows.recent > limits.maxRecentWorkflows) this.forget(workflows.oldestRecent);
   }
 
   /** Forgets a workflow and all that hangs on it; what they counted stays counted. */

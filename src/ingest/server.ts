@@ -17,6 +17,7 @@ import {
   CURSOR_FOLDED,
   CURSOR_RESUME_AT,
   FLAG_STALLED,
+  KIND_TICK,
   positionOf,
   type RingMemory,
   readBytesMax,
@@ -163,6 +164,21 @@ export class IngestServer {
         resolve();
       });
     });
+  }
+
+  /**
+   * Puts a tick (model/tick.ts) among the records of the connections.
+   * @returns false where there is no room for it now
+   */
+  tryTick(kind: number, payload: Uint8Array): boolean {
+    const bytes = 1 + payload.length;
+    const at = this.#ring.hasRoom(bytes) ? this.#ring.tryReserve(bytes, 0) : -1;
+    if (at < 0) return false;
+    this.#ring.bytes[at] = kind;
+    this.#ring.bytes.set(payload, at + 1);
+    this.#ring.publish(KIND_TICK, 0, at, bytes, 0, this.#options.now());
+    this.#foldBell.ring();
+    return true;
   }
 
   /** Call after every ring of main's bell. */

@@ -83,6 +83,11 @@ export const KIND_CLOSE = 4;
 export const KIND_PAD = 5;
 /** As KIND_TOO_LONG, and the client closed before it ended the line. */
 export const KIND_TOO_LONG_TAIL = 6;
+/**
+ * No lines, but a tick (model/tick.ts): a byte with its kind, and its payload. Of no connection. Where it changed the
+ * state, the fold says 1 for the client, and the number of the tick for the client's line.
+ */
+export const KIND_TICK = 7;
 
 export interface RingMemory {
   readonly capacityBytes: number;

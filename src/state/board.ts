@@ -44,7 +44,10 @@ export const COUNT_SHARES_FULL = 13;
 
 const LINE = 0;
 const ARRIVED = 1;
+const TICKS = 2;
 const COUNTS = 8;
+/** Of the limits in force (limits.ts). */
+export const BOARD_LIMITS = 128;
 
 export class Board {
   readonly #doubles: Float64Array;
@@ -66,6 +69,15 @@ export class Board {
   setLine(line: number, arrivedUs: number): void {
     this.#doubles[LINE] = line;
     this.#doubles[ARRIVED] = arrivedUs;
+  }
+
+  /** How many ticks have changed the state: the number of the last one. */
+  get ticks(): number {
+    return this.#doubles[TICKS]!;
+  }
+
+  setTicks(ticks: number): void {
+    this.#doubles[TICKS] = ticks;
   }
 
   count(which: number): void {

@@ -28,6 +28,7 @@
 
 import { HASH_SEED, hashBytes, hashEnd, hashWord } from '../model/hash.js';
 import { CELL_BYTES, OVERFLOW_CELLS } from './layout.js';
+import type { Limits } from './limits.js';
 import type { Names } from './names.js';
 import { SlotIndex } from './slot-index.js';
 import { HEAD_OWN, type SlotFields, SlotTable } from './slot-table.js';
@@ -94,16 +95,21 @@ export class Cells {
   readonly table: SlotTable;
   readonly #index: SlotIndex;
   readonly #names: Names;
-  readonly #maxSeries: number;
+  readonly #limits: Pick<Limits, 'maxSeries'>;
   readonly #labelBytes = new Uint8Array(256);
   readonly #labelWords = new Int32Array(this.#labelBytes.buffer);
   readonly #labelView = new DataView(this.#labelBytes.buffer);
 
-  constructor(memory: SharedArrayBuffer, index: SharedArrayBuffer, names: Names, maxSeries: number) {
+  constructor(
+    memory: SharedArrayBuffer,
+    index: SharedArrayBuffer,
+    names: Names,
+    limits: Pick<Limits, 'maxSeries'>,
+  ) {
     this.table = new SlotTable(memory, CELL_BYTES);
     this.#index = new SlotIndex(index);
     this.#names = names;
-    this.#maxSeries = maxSeries;
+    this.#limits = limits;
   }
 
   /**
@@ -128,7 +134,8 @@ export class Cells {
   /** @param overflow whether the cell may use the room that is kept for overflow cells */
   create(metric: number, labels: Int32Array, labelCount: number, overflow: boolean): number {
     const overflows = this.table.words[OVERFLOWS]!;
-    if (overflow ? overflows >= OVERFLOW_CELLS : this.table.used - overflows >= this.#maxSeries) return 0;
+    if (overflow ? overflows >= OVERFLOW_CELLS : this.table.used - overflows >= this.#limits.maxSeries)
+      return 0;
     const block = overflow ? this.overflowBlock(labels) : this.#storeLabels(labels, labelCount);
     if (block === 0 && labelCount > 0) return 0;
     const slot = this.table.take();

@@ -134,6 +134,11 @@ export class Buckets {
     return this.#table.free;
   }
 
+  /** So many blocks may be in use, and the head. */
+  setLimit(blocks: number): void {
+    this.#table.setLimit(blocks);
+  }
+
   /**
    * Counts a value in the list that begins at `first`.
    * @returns the list's first block (a new one where `first` was 0), or -1 if a block is needed and none is left

@@ -23,6 +23,7 @@ export interface StateLimits {
   readonly seriesIdleMs: number;
   readonly windowBytes: number;
   readonly namesBytes: number;
+  readonly staleAfterMs: number;
   readonly maxClients: number;
 }
 
@@ -92,7 +93,6 @@ export const STATE_LAYOUT: Readonly<Record<TableName, number>> = {
 const OCTAVES_PER_CELL = 32;
 /** The part of the windows' memory for the histograms of slots of time that are open: 4 to 6 octaves a cell at the defaults. */
 const OPEN_WINDOWS_PART = 1 / 8;
-const NAME_BYTES_TYPICAL = 48;
 const SHARES_MIN = 1024;
 /** Room for the words that every state needs, and for some names beside them. */
 const NAMES_BYTES_MIN = 80 * 1024;
@@ -102,21 +102,31 @@ export function workflowSlots(limits: StateLimits): number {
 }
 
 /** Agents of forgotten tasks are few beside the tasks themselves. */
-export function shareSlots(limits: StateLimits): number {
-  return Math.ceil(limits.maxTasks / 8) + SHARES_MIN;
+export function shareSlots({ maxTasks }: Pick<StateLimits, 'maxTasks'>): number {
+  return Math.ceil(maxTasks / 8) + SHARES_MIN;
 }
 
-export function cellSlots(limits: StateLimits): number {
+/** The heap of names. */
+export function namesHeapBytes({ namesBytes }: Pick<StateLimits, 'namesBytes'>): number {
+  return Math.max(namesBytes, NAMES_BYTES_MIN);
+}
+
+export function cellSlots(limits: Pick<StateLimits, 'maxSeries'>): number {
   return limits.maxSeries + OVERFLOW_CELLS + 1;
 }
 
-export function bucketBlocks(limits: StateLimits): number {
+export function bucketBlocks(limits: Pick<StateLimits, 'maxSeries'>): number {
   return cellSlots(limits) * OCTAVES_PER_CELL;
 }
 
 /** Pairs of project and agent, and projects, with a row of their own in the reports; and the row of all others. */
-export function reportRows(limits: StateLimits): number {
+export function reportRows(limits: Pick<StateLimits, 'maxSeries'>): number {
   return limits.maxSeries + 1;
+}
+
+/** Of the windows, for the histograms of open slots of time. The rest is for closed ones. */
+export function openWindowsBytes({ windowBytes }: Pick<StateLimits, 'windowBytes'>): number {
+  return Math.floor(windowBytes * OPEN_WINDOWS_PART);
 }
 
 function memoryOf(bytes: number): SharedArrayBuffer {
@@ -128,25 +138,24 @@ function indexMemory(entries: number): SharedArrayBuffer {
 }
 
 export function allocateTables(limits: StateLimits): TablesMemory {
-  const namesBytes = Math.max(limits.namesBytes, NAMES_BYTES_MIN);
-  const openWindowsBytes = Math.floor(limits.windowBytes * OPEN_WINDOWS_PART);
+  const namesBytes = namesHeapBytes(limits);
   return {
     limits,
     board: memoryOf(4096),
     names: memoryOf(namesBytes),
-    namesIndex: memoryOf(namesIndexBytes(namesBytes / NAME_BYTES_TYPICAL)),
+    namesIndex: memoryOf(namesIndexBytes(namesBytes)),
     workflows: memoryOf(workflowSlots(limits) * WORKFLOW_BYTES),
     workflowsIndex: indexMemory(workflowSlots(limits)),
     tasks: memoryOf((limits.maxTasks + 2) * TASK_BYTES),
     tasksIndex: indexMemory(limits.maxTasks + 2),
-    shares: memoryOf(shareSlots(limits) * SHARE_BYTES),
+    shares: memoryOf((shareSlots(limits) + 1) * SHARE_BYTES),
     sharesIndex: indexMemory(shareSlots(limits)),
     cells: memoryOf(cellSlots(limits) * CELL_BYTES),
     cellsIndex: indexMemory(cellSlots(limits)),
     buckets: memoryOf(bucketBlocks(limits) * BUCKETS_BYTES),
     clients: memoryOf((limits.maxClients + 1) * CLIENT_BYTES),
-    windowBuckets: memoryOf(openWindowsBytes),
-    windowBlocks: memoryOf(limits.windowBytes - openWindowsBytes),
+    windowBuckets: memoryOf(openWindowsBytes(limits)),
+    windowBlocks: memoryOf(limits.windowBytes - openWindowsBytes(limits)),
     reports: memoryOf((reportRows(limits) + 1) * REPORT_BYTES),
     reportsIndex: indexMemory(reportRows(limits)),
   };

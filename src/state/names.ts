@@ -53,11 +53,20 @@ const ENTRIES = 1;
 const VERSION = 2;
 const INDEX_HEAD_WORDS = 16;
 const PLACES_MIN = 1024;
+const NAME_BYTES_TYPICAL = 48;
 const FIND_TRIES = 1000;
 
-/** Bytes for the index of so many interned strings. */
-export function namesIndexBytes(strings: number): number {
-  return (INDEX_HEAD_WORDS + 2 ** Math.ceil(Math.log2(Math.max(strings * 2, PLACES_MIN)))) * 4;
+/** Bytes for the index of what a heap of so many bytes can hold, at half a line of text a string. */
+export function namesIndexBytes(heapBytes: number): number {
+  return (INDEX_HEAD_WORDS + indexPlaces(heapBytes)) * 4;
+}
+
+function indexPlaces(heapBytes: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max((heapBytes / NAME_BYTES_TYPICAL) * 2, PLACES_MIN)));
+}
+
+function memoryPlaces(index: Int32Array): number {
+  return 2 ** Math.floor(Math.log2(index.length - INDEX_HEAD_WORDS));
 }
 
 export class Names {
@@ -67,18 +76,24 @@ export class Names {
   readonly doubles: Float64Array;
   readonly #bytes: Uint8Array;
   readonly #index: Int32Array;
-  readonly #placesMax: number;
-  readonly #endWord: number;
+  #placesMax: number;
+  #endWord: number;
 
   constructor(memory: SharedArrayBuffer, index: SharedArrayBuffer) {
     this.words = new Int32Array(memory);
     this.doubles = new Float64Array(memory, 0, memory.byteLength >> 3);
     this.#bytes = new Uint8Array(memory);
     this.#index = new Int32Array(index);
-    this.#placesMax = 2 ** Math.floor(Math.log2(this.#index.length - INDEX_HEAD_WORDS));
+    this.#placesMax = memoryPlaces(this.#index);
     if (this.#index[MASK] === 0) this.#index[MASK] = Math.min(PLACES_MIN, this.#placesMax) - 1;
     this.#endWord = this.words.length;
     if (this.words[TOP] === 0) this.words[TOP] = HEAD_BYTES / 4;
+  }
+
+  /** So large may the heap be, of what the memory has: the same limits give the same state, whatever memory it lies in. */
+  setLimit(heapBytes: number): void {
+    this.#endWord = Math.min(this.words.length, Math.floor(heapBytes / 4));
+    this.#placesMax = Math.min(indexPlaces(heapBytes), memoryPlaces(this.#index));
   }
 
   /** Bytes taken from the heap, freed blocks included. */
@@ -256,7 +271,7 @@ export class Names {
   #double(): boolean {
     const index = this.#index;
     const places = index[MASK]! + 1;
-    if (places === this.#placesMax) return false;
+    if (places >= this.#placesMax) return false;
     const refs = index.slice(INDEX_HEAD_WORDS, INDEX_HEAD_WORDS + places);
     stepVersion(index, VERSION);
     index.fill(0, INDEX_HEAD_WORDS, INDEX_HEAD_WORDS + places);

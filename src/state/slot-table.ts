@@ -37,14 +37,16 @@ export class SlotTable {
   readonly doubles: Float64Array;
   readonly slotWords: number;
   readonly slotDoubles: number;
-  readonly #slots: number;
+  readonly #usedMax: number;
+  #usedLimit: number;
 
   constructor(memory: SharedArrayBuffer, slotBytes: number) {
     this.words = new Int32Array(memory);
     this.doubles = new Float64Array(memory);
     this.slotWords = slotBytes / 4;
     this.slotDoubles = slotBytes / 8;
-    this.#slots = Math.floor(memory.byteLength / slotBytes);
+    this.#usedMax = Math.floor(memory.byteLength / slotBytes) - 1;
+    this.#usedLimit = this.#usedMax;
     if (this.words[TOP] === 0) this.words[TOP] = 1;
   }
 
@@ -52,9 +54,14 @@ export class SlotTable {
     return this.words[USED]!;
   }
 
+  /** So many slots, the head among them, may be in use, of those that the memory has (limits.ts). */
+  setLimit(slots: number): void {
+    this.#usedLimit = Math.min(this.#usedMax, slots - 1);
+  }
+
   /** Slots that `take` can still give. */
   get free(): number {
-    return this.#slots - 1 - this.words[USED]!;
+    return Math.max(0, this.#usedLimit - this.words[USED]!);
   }
 
   /** Slots below this have been used at some time. */
@@ -70,6 +77,7 @@ export class SlotTable {
   /** @returns a slot whose words are all 0 but the lock, or 0 if there is none */
   take(): number {
     const words = this.words;
+    if (words[USED]! >= this.#usedLimit) return 0;
     let slot = words[FREE]!;
     if (slot !== 0) {
       const at = slot * this.slotWords;
@@ -77,7 +85,6 @@ export class SlotTable {
       words[at + 1] = 0;
     } else {
       slot = words[TOP]!;
-      if (slot >= this.#slots) return 0;
       words[TOP] = slot + 1;
     }
     words[USED]! += 1;

@@ -1,10 +1,20 @@
 /** All tables of the state over one set of shared buffers, and the way to read them from another thread. */
 
-import { Board } from './board.js';
+import { BOARD_LIMITS, Board } from './board.js';
 import { Cells } from './cells.js';
 import { Clients } from './clients.js';
 import { Buckets } from './histogram.js';
-import type { TableName, TablesMemory } from './layout.js';
+import {
+  BUCKETS_BYTES,
+  bucketBlocks,
+  namesHeapBytes,
+  openWindowsBytes,
+  reportRows,
+  shareSlots,
+  type TableName,
+  type TablesMemory,
+} from './layout.js';
+import { type Limits, LimitsInForce } from './limits.js';
 import { Names } from './names.js';
 import { Reports } from './reports.js';
 import { Shares } from './shares.js';
@@ -17,6 +27,7 @@ const READ_TRIES = 1000;
 export class Tables {
   readonly memory: TablesMemory;
   readonly board: Board;
+  readonly limits: LimitsInForce;
   readonly names: Names;
   readonly workflows: Workflows;
   readonly tasks: Tasks;
@@ -32,16 +43,36 @@ export class Tables {
   constructor(memory: TablesMemory) {
     this.memory = memory;
     this.board = new Board(memory.board);
+    this.limits = new LimitsInForce(memory.board, BOARD_LIMITS);
     this.names = new Names(memory.names, memory.namesIndex);
     this.workflows = new Workflows(memory.workflows, memory.workflowsIndex, this.names);
     this.tasks = new Tasks(memory.tasks, memory.tasksIndex, this.names, this.workflows);
     this.shares = new Shares(memory.shares, memory.sharesIndex, this.names, this.workflows);
-    this.cells = new Cells(memory.cells, memory.cellsIndex, this.names, memory.limits.maxSeries);
+    this.cells = new Cells(memory.cells, memory.cellsIndex, this.names, this.limits);
     this.buckets = new Buckets(memory.buckets);
     this.clients = new Clients(memory.clients);
     this.windowBuckets = new Buckets(memory.windowBuckets);
     this.windowBlocks = new WindowBlocks(memory.windowBlocks);
     this.reports = new Reports(memory.reports, memory.reportsIndex, this.names);
+    this.takeLimits();
+  }
+
+  /** Those that the board says, which another thread or a checkpoint may have set; in a new state those of the memory. */
+  takeLimits(): void {
+    this.setLimits(this.limits.isNew ? this.memory.limits : {});
+  }
+
+  /** These hold from now on. The memory must be large enough for them. */
+  setLimits(limits: Partial<Limits>): void {
+    this.limits.set(limits);
+    const inForce = this.limits;
+    this.names.setLimit(namesHeapBytes(inForce));
+    this.shares.table.setLimit(shareSlots(inForce) + 1);
+    this.buckets.setLimit(bucketBlocks(inForce));
+    const openBytes = openWindowsBytes(inForce);
+    this.windowBuckets.setLimit(Math.floor(openBytes / BUCKETS_BYTES));
+    this.windowBlocks.setLimit(inForce.windowBytes - openBytes);
+    this.reports.table.setLimit(reportRows(inForce) + 1);
   }
 
   /**
@@ -86,6 +117,7 @@ export class Tables {
     this.reports.clear();
     this.names.clear();
     this.clients.clear();
+    this.setLimits(this.memory.limits);
   }
 }
 

@@ -54,7 +54,8 @@ export class WindowBlocks {
   readonly #words: Int32Array;
   readonly #doubles: Float64Array;
   readonly #bytes: Uint8Array;
-  readonly #chunks: number;
+  readonly #chunksMax: number;
+  #chunks: number;
   /** The counts of the block in work. */
   #encoded = new Uint8Array(1024);
   #encodedLength = 0;
@@ -63,8 +64,14 @@ export class WindowBlocks {
     this.#words = new Int32Array(memory);
     this.#doubles = new Float64Array(memory);
     this.#bytes = new Uint8Array(memory);
-    this.#chunks = Math.floor(memory.byteLength / CHUNK_BYTES);
+    this.#chunksMax = Math.floor(memory.byteLength / CHUNK_BYTES);
+    this.#chunks = this.#chunksMax;
     if (this.#words[TOP] === 0) this.#words[TOP] = 1;
+  }
+
+  /** So much may be in use, of what the memory has (limits.ts). */
+  setLimit(bytes: number): void {
+    this.#chunks = Math.min(this.#chunksMax, Math.floor(bytes / CHUNK_BYTES));
   }
 
   /** From the start of the memory; behind them are zeros. */
@@ -77,7 +84,7 @@ export class WindowBlocks {
   }
 
   get chunksFree(): number {
-    return this.#chunks - 1 - this.#words[USED]!;
+    return Math.max(0, this.#chunks - 1 - this.#words[USED]!);
   }
 
   /** The newest slot (of the finest width) of which something was lost; 0: none. */

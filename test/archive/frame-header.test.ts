@@ -75,15 +75,17 @@ test('a header is these bytes, and stays so', () => {
   const clients = encodeClients(builder.arrivalUs + 1000, [
     { id: Buffer.from('c1'), lastLine: 300, arrivalUs: builder.arrivalUs + 500 },
   ]);
-  const ticks = encodeTicks([{ lineOffset: 1, kind: 2, payload: Buffer.from('xy') }]);
+  const ticks = encodeTicks(builder.arrivalUs + 1000, [
+    { lineOffset: 1, kind: 2, number: 300, arrivalUs: builder.arrivalUs + 999, payload: Buffer.from('xy') },
+  ]);
   const { facts } = builder.frame(['{"type":"x"}']);
   const sections = { records: Uint8Array.from([1, 0]), clients, ticks };
   const header = encodeFrameHeader(facts, sections, Buffer.from('as it lies on disk'));
   expect(header.toString('hex').match(/.{1,16}/g)).toEqual([
-    '542a4d186e000000', // LZ4 skippable frame, 110 bytes after this
+    '542a4d1871000000', // LZ4 skippable frame, 113 bytes after this
     '74616c6c7964ff00', // "tallyd" FF and zeros
     '0000000001005000', // zeros, format 1, a head of 80 bytes
-    '5441762e952a1b59', // crc of the head, crc of the sections
+    '5563daa2f1497c8c', // crc of the head, crc of the sections
     '120000002bdec499', // 18 bytes of data, their crc
     '0d00000001000000', // 13 raw bytes, 1 line
     '0100000001000000', // line 2^32 + 1
@@ -93,8 +95,9 @@ test('a header is these bytes, and stays so', () => {
     '0100000002000000', // section 1, 2 bytes
     '0100020000000700', // 1 line, 0 µs later; section 2, 7 bytes
     '0000026331ac02f4', // id of 2 bytes "c1", line 300, 500 µs before the last arrival
-    '0303000000050000', // section 3, 5 bytes
-    '000102027879', // after 1 line, kind 2, 2 bytes "xy"
+    '0303000000080000', // section 3, 8 bytes
+    '000102ac02010278', // after 1 line, kind 2, number 300, 1 µs before the last arrival
+    '79', // 2 bytes "xy"
   ]);
 });
 
@@ -205,19 +208,21 @@ test('ticks read back as they were written, and are refused where cut off or out
   const anyTick = fc.record({
     lineOffset: fc.integer({ min: 0, max: FACTS.lineCount }),
     kind: fc.integer({ min: 0, max: 255 }),
+    number: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    arrivalUs: fc.integer({ min: FACTS.lastArrivalUs - 1e9, max: FACTS.lastArrivalUs }),
     payload: fc.uint8Array({ maxLength: 100 }).map((bytes) => Buffer.from(bytes)),
   });
   fc.assert(
     fc.property(fc.array(anyTick, { minLength: 1 }), (unordered) => {
       const ticks = unordered.sort((a, b) => a.lineOffset - b.lineOffset);
-      const section = encodeTicks(ticks);
+      const section = encodeTicks(FACTS.lastArrivalUs, ticks);
       const read = decodeTicks(FACTS, section);
       expect(read.map((tick) => ({ ...tick, payload: Buffer.from(tick.payload) }))).toEqual(ticks);
       expect(() => decodeTicks(FACTS, section.subarray(0, -1))).toThrow(/malformed/);
     }),
   );
-  expect(() => decodeTicks(FACTS, Uint8Array.from([5, 1, 0, 4, 1, 0]))).toThrow(/malformed/);
-  expect(() => decodeTicks(FACTS, Uint8Array.from([101, 1, 0]))).toThrow(/malformed/);
+  expect(() => decodeTicks(FACTS, Uint8Array.from([5, 1, 1, 0, 0, 4, 1, 2, 0, 0]))).toThrow(/malformed/);
+  expect(() => decodeTicks(FACTS, Uint8Array.from([101, 1, 1, 0, 0]))).toThrow(/malformed/);
 });
 
 test('a header that could not be read back is never written', () => {

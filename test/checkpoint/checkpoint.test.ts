@@ -15,6 +15,7 @@ import {
 import { CHECKPOINT_HEAD_BYTES } from '../../src/checkpoint/checkpoint-format.js';
 import { loadCheckpoint, readDescription } from '../../src/checkpoint/checkpoint-reader.js';
 import type { WrittenCheckpoint } from '../../src/checkpoint/checkpoint-writer.js';
+import { compareStates } from '../../src/checkpoint/state-differences.js';
 import { Replay } from '../../src/fold/replay.js';
 import { temporaryDirectory } from '../archive/log-fixture.js';
 import { randomRecords } from '../fold/random-events.js';
@@ -101,11 +102,20 @@ test('a checkpoint that is gone is unfit', async () => {
   expect(await loadCheckpoint({ path, line: 3 }, new Folded().tables)).toMatchObject({ kind: 'unfit' });
 });
 
-test('a state under other limits is another state: the limit is named, and the checkpoint unfit', async () => {
-  const written = await writeDown(foldLines(new Folded(), 10, 4), temporaryDirectory());
-  const read = await load(written, new Folded({ maxTasksPerWorkflow: 99 }));
-  const reason = 'it was taken under another limit: max_tasks_per_workflow was 100, and is 99';
-  expect(read).toEqual({ kind: 'unfit', reason });
+test('the limits in force come with the state, and the memory may be larger than they need', async () => {
+  const folded = foldLines(new Folded({ maxTasksPerWorkflow: 99, maxTasks: 500 }), 10, 4);
+  const written = await writeDown(folded, temporaryDirectory());
+  const read = new Folded({ maxTasksPerWorkflow: 7, maxTasks: 5000 });
+  expect(await load(written, read)).toMatchObject({ kind: 'loaded' });
+  const { maxTasksPerWorkflow, maxTasks } = read.tables.limits;
+  expect({ maxTasksPerWorkflow, maxTasks }).toEqual({ maxTasksPerWorkflow: 99, maxTasks: 500 });
+  expect(compareStates(read.tables, folded.tables, 9).differences).toEqual([]);
+});
+
+test('a state that the memory is too small for is unfit', async () => {
+  const written = await writeDown(foldLines(new Folded(), 200, 4), temporaryDirectory());
+  const read = await load(written, new Folded({ maxTasks: 2 }));
+  expect(read).toMatchObject({ kind: 'unfit', reason: expect.stringMatching(/bytes of tasks, which has/) });
 });
 
 /** Changes the description, and makes the checksums right again. */

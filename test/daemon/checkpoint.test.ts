@@ -125,13 +125,18 @@ test('a checkpoint of another format ends the start with 74, and nothing is over
   expect(readdirSync(join(daemon.stateDir, 'checkpoint'))).toHaveLength(1);
 });
 
-test('other limits than those of the checkpoint have the whole log folded, and it is said', async () => {
+test('a start under other limits goes on from the checkpoint, whose limits came with it, and a replay agrees', async () => {
   const daemon = await testDaemon(NEVER);
   await daemon.send(...executionLines(500, 9));
   await daemon.stop();
   await daemon.restart({ ...NEVER, 'state.max_tasks_per_workflow': 20 });
-  expect(started(daemon)).toMatchObject({ checkpointLine: 0, lines: 500 });
-  expect(daemon.complaints.join()).toContain('max_tasks_per_workflow was 10000, and is 20');
+  expect(started(daemon)).toMatchObject({ checkpointLine: 500, lines: 0 });
+  expect(daemon.complaints).toEqual([]);
+  await daemon.send(...executionLines(600, 9));
+  const { state } = await daemon.status();
+  await daemon.kill();
+  await daemon.restart({ ...NEVER, 'state.max_tasks_per_workflow': 30000 });
+  expect((await daemon.status()).state).toEqual(state);
   expect(await replay(daemon)).toMatchObject({ code: 0, equal: true });
 });
 

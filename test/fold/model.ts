@@ -225,10 +225,11 @@ export class Model {
   /** null: there is no room for it. */
   #createTask(w: ModelWorkflow | null, e: Fields): ModelTask | null {
     const oldestEnded = () => this.#ended.find(({ workflow }) => workflow === w);
-    if (this.#tasksOf(w).length >= this.#limits.maxTasksPerWorkflow) {
+    while (this.#tasksOf(w).length >= this.#limits.maxTasksPerWorkflow) {
       const oldest = oldestEnded();
       if (oldest === undefined) this.visited.add('running tasks beyond their limit');
-      else this.#evict(oldest);
+      if (oldest === undefined) break;
+      this.#evict(oldest);
     }
     while (this.tasks.length >= this.#limits.maxTasks) {
       const oldest = oldestEnded();

@@ -23,6 +23,7 @@ export const LIMITS: StateLimits = {
   seriesIdleMs: 30 * 86_400_000,
   windowBytes: 1024 * 1024,
   namesBytes: 256 * 1024,
+  staleAfterMs: 60_000,
   maxClients: 100,
 };
 

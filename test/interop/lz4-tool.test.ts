@@ -42,7 +42,9 @@ beforeAll(() => {
       lastArrivalUs,
     };
     const clients = encodeClients(lastArrivalUs, [{ id: Buffer.from('c'), lastLine: firstLine, arrivalUs }]);
-    const ticks = encodeTicks([{ lineOffset: 0, kind: 1, payload: Buffer.from('tick') }]);
+    const ticks = encodeTicks(lastArrivalUs, [
+      { lineOffset: 0, kind: 1, number: 1, arrivalUs: firstArrivalUs, payload: Buffer.from('tick') },
+    ]);
     writer.append(encodeFrameHeader(facts, { records: records.bytes, clients, ticks }, data), data);
     accepted.push(raw);
     firstLine += lineCount;

@@ -89,11 +89,12 @@ export default function fold({ memory, directory, rerun, faults, counts }: Dying
     }
   }
 
-  const rebuild = async (tables: Tables, lastLine: number) => {
+  const rebuild = async (tables: Tables, lastLine: number, position: number) => {
     pass('rebuild', () => tables.clear());
     const checkpointDirectory = join(directory, 'checkpoint');
     const { archiveBoard } = memory;
-    await rebuildTables(tables, { archiveDirectory: directory, checkpointDirectory, archiveBoard }, lastLine);
+    const sources = { archiveDirectory: directory, checkpointDirectory, archiveBoard };
+    await rebuildTables(tables, sources, lastLine, position);
     pass('rebuilt', () => tables.board.count(0));
   };
   return runFold(

@@ -384,13 +384,12 @@ class Archive {
   /** The segment for a frame that begins with this line: the active one, or a new one if that is full or old. */
   #segmentFor(line: number): SegmentWriter {
     const written = this.#written;
+    const rotate = this.#rotate;
+    this.#rotate = false;
     if (this.#writer !== null) {
       const ageMs = (this.#records.firstArrivalUs - written.segmentSinceUs) / 1000;
       const full =
-        this.#rotate ||
-        written.segmentBytes >= this.#options.segmentBytes ||
-        ageMs >= this.#options.segmentAgeMs;
-      this.#rotate = false;
+        rotate || written.segmentBytes >= this.#options.segmentBytes || ageMs >= this.#options.segmentAgeMs;
       // One without lines has the name that the next would have.
       if (!full || line === written.segment) return this.#writer;
       // The sync stage syncs the active segment only, so the old one is durable before it stops being that.

@@ -17,6 +17,7 @@ import { readVersion } from '../config/version.js';
 import { IngestServer } from '../ingest/server.js';
 import { createArrivalClock, createWallClock } from '../model/clock.js';
 import { EXIT_BUG, EXIT_DONE, failureOfSystemError } from '../model/failure.js';
+import { whyNotReady } from '../query/status.js';
 import { Bell } from '../ring/bell.js';
 import { Ledger } from '../ring/ledger.js';
 import {
@@ -35,8 +36,10 @@ import { createLog, type Log, RateLimited } from './log.js';
 import { allocateDaemon, type DaemonMemory } from './memory.js';
 import type { Rebuilt } from './rebuild.js';
 import { RefusalLog } from './refusal-log.js';
+import { type ActivatedSocket, takeActivatedSocket } from './socket-activation.js';
 import { freeSocketPath, setSocketAccess } from './socket-path.js';
 import { type Stage, Supervisor } from './supervisor.js';
+import { Systemd } from './systemd.js';
 import { ThreadPool } from './thread-pool.js';
 
 const STAGE_THREADS = 4;
@@ -49,14 +52,16 @@ const DIRECTORY_MODE = 0o750;
 /** Resolves with the exit code when the daemon has drained. @throws Failure where it cannot start */
 export async function runDaemon(config: Config): Promise<number> {
   const log = createLog({ ...config.log, stderr: process.stderr, env: process.env });
-  const paths = preparePaths(config);
+  const systemd = Systemd.of(process.env, process.pid, log);
+  const activated = takeActivatedSocket(process.env, process.pid);
+  const paths = preparePaths(config, activated);
   const lock = lockFile(join(config.stateDir, 'lock'), `the state directory ${config.stateDir}`);
-  await freeSocketPath(paths.ingest);
+  if (activated === null) await freeSocketPath(paths.ingest);
   await freeSocketPath(paths.control);
   const recovered = recoverLog(paths.archive, paths.durableMark);
   tellRecovery(recovered, log);
   tellAhead(recoverCheckpoints(paths.checkpoints, recovered.nextLine - 1), recovered, log);
-  const daemon = new Daemon(config, paths, recovered, log);
+  const daemon = new Daemon(config, paths, { activated, systemd }, recovered, log);
   try {
     await daemon.start();
     return await daemon.ended;
@@ -74,7 +79,13 @@ interface Paths {
   readonly rejects: string;
 }
 
-function preparePaths({ stateDir, runtimeDir }: Config): Paths {
+interface Service {
+  /** The ingest socket that systemd holds; null: the daemon makes its own. */
+  readonly activated: ActivatedSocket | null;
+  readonly systemd: Systemd;
+}
+
+function preparePaths({ stateDir, runtimeDir }: Config, activated: ActivatedSocket | null): Paths {
   for (const directory of [stateDir, runtimeDir]) {
     try {
       mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
@@ -83,7 +94,7 @@ function preparePaths({ stateDir, runtimeDir }: Config): Paths {
     }
   }
   return {
-    ingest: join(runtimeDir, 'ingest.sock'),
+    ingest: activated?.path ?? join(runtimeDir, 'ingest.sock'),
     control: join(runtimeDir, 'control.sock'),
     archive: join(stateDir, 'archive'),
     durableMark: join(stateDir, 'durable'),
@@ -131,6 +142,7 @@ class Daemon {
   readonly ended: Promise<number>;
   readonly #config: Config;
   readonly #paths: Paths;
+  readonly #service: Service;
   readonly #recovered: RecoveredLog;
   readonly #log: Log;
   readonly #memory: DaemonMemory;
@@ -146,9 +158,10 @@ class Daemon {
   #end!: (code: number) => void;
   #stopping = false;
 
-  constructor(config: Config, paths: Paths, recovered: RecoveredLog, log: Log) {
+  constructor(config: Config, paths: Paths, service: Service, recovered: RecoveredLog, log: Log) {
     this.#config = config;
     this.#paths = paths;
+    this.#service = service;
     this.#recovered = recovered;
     this.#log = log;
     this.ended = new Promise((resolve) => {
@@ -194,8 +207,12 @@ class Daemon {
     });
     const stages = this.#runStages();
     const listening = this.#startControl();
-    await this.#ingest.listen({ path: this.#paths.ingest });
-    setSocketAccess(this.#paths.ingest, this.#config.ingest.mode, this.#config.ingest.group);
+    this.#service.systemd.watch({
+      memory: this.#memory,
+      notReady: () => whyNotReady(this.#vitals),
+      syncIntervalMs: () => this.#config.archive.syncIntervalMs,
+    });
+    await this.#listen();
     await listening;
     setSocketAccess(this.#paths.control, this.#config.control.mode, null);
     this.#watchMainThread();
@@ -211,6 +228,17 @@ class Daemon {
     );
     if (this.#config.control.listen !== null) {
       this.#log.warn('control.listen is not built yet: only the control socket answers');
+    }
+  }
+
+  async #listen(): Promise<void> {
+    const { activated } = this.#service;
+    if (activated !== null) {
+      // Path, mode and group are the socket unit's.
+      await this.#ingest.listen({ fd: activated.fd });
+    } else {
+      await this.#ingest.listen({ path: this.#paths.ingest });
+      setSocketAccess(this.#paths.ingest, this.#config.ingest.mode, this.#config.ingest.group);
     }
   }
 
@@ -326,8 +354,10 @@ class Daemon {
 
   /** Along the path of the data: no more in, all of it folded, written, durable, answered. */
   async #drain(stages: Promise<unknown>): Promise<void> {
+    this.#service.systemd.stopping();
     this.#vitals.setState(STAGE_INGEST, STAGE_DONE);
-    await this.#ingest.drain(() => removeIfThere(this.#paths.ingest));
+    const { activated } = this.#service;
+    await this.#ingest.drain(activated === null ? () => removeIfThere(this.#paths.ingest) : null);
     await this.#checkpoints.drain();
     this.#vitals.stop();
     new Bell(this.#memory.foldBell).ring();

@@ -181,16 +181,13 @@ export class IngestServer {
   /**
    * Takes no new connection but those that wait in the backlog, reads each until what its client has written is in, and
    * resolves when the fold has taken all of it.
-   * @param stopConnects makes the socket unreachable before the backlog is emptied
+   * @param stopConnects makes the socket unreachable before the backlog is emptied; null: somebody else holds the socket
+   * open, and what waits in the backlog is the next process's
    */
-  async drain(stopConnects: () => void): Promise<void> {
-    stopConnects();
-    let accepted = -1;
-    // The loop's poll accepts whatever waits; two turns without one mean that none waits.
-    for (let quiet = 0; quiet < 2; ) {
-      await new Promise((resolve) => setImmediate(resolve));
-      quiet = accepted === this.#accepts ? quiet + 1 : 0;
-      accepted = this.#accepts;
+  async drain(stopConnects: (() => void) | null): Promise<void> {
+    if (stopConnects !== null) {
+      stopConnects();
+      await this.#emptyBacklog();
     }
     this.#draining = true;
     this.#server.close();
@@ -199,6 +196,16 @@ export class IngestServer {
       this.#onDrained = resolve;
       this.wake();
     });
+  }
+
+  /** The loop's poll accepts whatever waits; two turns without one mean that none waits. */
+  async #emptyBacklog(): Promise<void> {
+    let accepted = -1;
+    for (let quiet = 0; quiet < 2; ) {
+      await new Promise((resolve) => setImmediate(resolve));
+      quiet = accepted === this.#accepts ? quiet + 1 : 0;
+      accepted = this.#accepts;
+    }
   }
 
   /** Answers what is durable by now. */

@@ -84,11 +84,7 @@ export class StatusView {
 
   /** @returns null when events are taken and questions answered, else why not yet, or not any more */
   notReady(): string | null {
-    if (this.#vitals.stopping) return 'stopping';
-    if (this.#vitals.state(STAGE_FOLD) !== STAGE_RUNNING)
-      return 'recovering: the tables are rebuilt out of the log';
-    if (this.#vitals.state(STAGE_INGEST) !== STAGE_RUNNING) return 'starting';
-    return null;
+    return whyNotReady(this.#vitals);
   }
 
   /** Whether the tables hold a part of the log only. At a drain, when the fold is done, they are whole. */
@@ -217,4 +213,12 @@ export class StatusView {
 
 function numberOrNull(value: number): number | null {
   return Number.isNaN(value) ? null : value;
+}
+
+/** @returns null when events are taken and questions answered, else why not yet, or not any more */
+export function whyNotReady(vitals: Vitals): string | null {
+  if (vitals.stopping) return 'stopping';
+  if (vitals.state(STAGE_FOLD) !== STAGE_RUNNING) return RECOVERING;
+  if (vitals.state(STAGE_INGEST) !== STAGE_RUNNING) return 'starting';
+  return null;
 }

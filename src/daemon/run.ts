@@ -14,9 +14,10 @@ import type { WrittenCheckpoint } from '../checkpoint/checkpoint-writer.js';
 import type { Config } from '../config/config.js';
 import { foldersOf } from '../config/folders.js';
 import { readVersion } from '../config/version.js';
+import type { ControlNews } from '../control/server.js';
 import { IngestServer } from '../ingest/server.js';
 import { createArrivalClock, createWallClock } from '../model/clock.js';
-import { EXIT_BUG, EXIT_DONE, failureOfSystemError } from '../model/failure.js';
+import { EXIT_BUG, EXIT_DONE, Failure, failureOfSystemError } from '../model/failure.js';
 import { whyNotReady } from '../query/status.js';
 import { Bell } from '../ring/bell.js';
 import { Ledger } from '../ring/ledger.js';
@@ -212,9 +213,9 @@ class Daemon {
       notReady: () => whyNotReady(this.#vitals),
       syncIntervalMs: () => this.#config.archive.syncIntervalMs,
     });
-    await this.#listen();
-    await listening;
+    const url = await listening;
     setSocketAccess(this.#paths.control, this.#config.control.mode, null);
+    await this.#listen();
     this.#watchMainThread();
     this.#vitals.setState(STAGE_INGEST, STAGE_RUNNING);
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -223,12 +224,9 @@ class Daemon {
     this.#ignoreOtherSignals();
     const { ingest, control } = this.#paths;
     this.#log.info(
-      { ingest, control, state: this.#config.stateDir, pid: process.pid },
+      { ingest, control, ...(url && { url }), state: this.#config.stateDir, pid: process.pid },
       `listening; next, in another shell: ${commandLine(this.#config, 'status')}`,
     );
-    if (this.#config.control.listen !== null) {
-      this.#log.warn('control.listen is not built yet: only the control socket answers');
-    }
   }
 
   async #listen(): Promise<void> {
@@ -282,21 +280,23 @@ class Daemon {
     return { data, transfer: [port2] };
   }
 
-  /** Resolves when the control thread listens. */
-  #startControl(): Promise<void> {
-    return new Promise((resolve) => {
+  /** Resolves when the control thread listens, with its URL if it has one. @throws Failure where it cannot */
+  #startControl(): Promise<string | null> {
+    return new Promise((resolve, reject) => {
       const task = (rerun: boolean) => {
         const { port1, port2 } = new MessageChannel();
-        port1.on('message', (message: 'listening' | { readonly warning: string } | Error) => {
-          if (message === 'listening') resolve();
-          else if ('warning' in message) this.#log.warn(message.warning);
-          else this.#log.error({ err: message }, 'a request on the control socket failed');
+        port1.on('message', (news: ControlNews) => {
+          if (news.kind === 'listening') resolve(news.url);
+          else if (news.kind === 'failure') reject(new Failure(news.code, news.text));
+          else if (news.kind === 'warning') this.#log.warn(news.text);
+          else this.#log.error({ err: news.error }, 'a request on the control socket failed');
         });
         this.#controlPort = port1;
         if (rerun) removeIfThere(this.#paths.control);
         const data = {
           memory: this.#memory,
-          path: this.#paths.control,
+          rerun,
+          places: { path: this.#paths.control, address: this.#config.control.listen },
           archiveDirectory: this.#paths.archive,
           checkpointDirectory: this.#paths.checkpoints,
           version: readVersion(),

@@ -16,6 +16,8 @@ import { connectionViews } from './connections.js';
 
 export const RECOVERING = 'recovering: the tables are rebuilt out of the log';
 
+export type Status = ReturnType<StatusView['render']>;
+
 export interface StatusMemory {
   readonly ring: RingMemory;
   readonly ledger: LedgerMemory;
@@ -116,7 +118,7 @@ export class StatusView {
   }
 
   /** @param withConnections whether each connection is listed, which may be thousands */
-  render(withConnections = false): object {
+  render(withConnections = false) {
     const totals = this.#ledger.totals();
     const { workflows, tasks, cells, board } = this.#tables;
     const written = this.#board.written();

@@ -48,6 +48,6 @@ test('the packed package installs and runs without a compiler, and brings its un
   daemon.signal('SIGTERM');
   expect((await daemon.ended).code).toBe(0);
 
-  const brought = readdirSync(join(prefix, 'lib/node_modules/tallyd/systemd'), { recursive: true });
-  expect(brought).toEqual(expect.arrayContaining(readdirSync(join(ROOT, 'systemd'), { recursive: true })));
+  const unitsOf = (root: string) => readdirSync(join(root, 'systemd'), { recursive: true, encoding: 'utf8' });
+  expect(unitsOf(join(prefix, 'lib/node_modules/tallyd')).sort()).toEqual(unitsOf(ROOT).sort());
 });

@@ -76,7 +76,7 @@ function buildProgram(io: Io, done: (exitCode: number) => void): Command {
   const add = <O>(
     usage: string,
     text: string,
-    act: (config: Config, options: O, args: string[]) => Promise<number>,
+    act: (config: Config, options: O, args: string[], readConfig: () => Config) => Promise<number>,
     parent = program,
   ) =>
     parent
@@ -92,15 +92,16 @@ function buildProgram(io: Io, done: (exitCode: number) => void): Command {
         const command = given.at(-1) as Command;
         const options = command.opts<CommonOptions & O>();
         const { loadConfig } = await import('../config/config.js');
-        done(await act(loadConfig(configInput(options, io)), options, command.args));
+        const readConfig = () => loadConfig(configInput(options, io));
+        done(await act(readConfig(), options, command.args, readConfig));
       });
   const json = ['--json', 'print JSON'] as const;
   const since = ['--since <T>', 'only from this time on: Unix seconds, RFC 3339, or -2h'] as const;
   const until = ['--until <T>', 'only up to this time'] as const;
 
-  add('run', 'run the daemon, in the foreground', async (config) => {
+  add('run', 'run the daemon, in the foreground', async (config, _options, _args, readConfig) => {
     const { run } = await import('./run.js');
-    return run(config);
+    return run(config, readConfig);
   });
   add<{ json?: boolean }>(
     'check',

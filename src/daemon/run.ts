@@ -21,6 +21,7 @@ import { EXIT_BUG, EXIT_DONE, Failure, failureOfSystemError } from '../model/fai
 import { whyNotReady } from '../query/status.js';
 import { Bell } from '../ring/bell.js';
 import { Ledger } from '../ring/ledger.js';
+import { allocateSettings, Settings } from '../ring/settings.js';
 import {
   STAGE_ARCHIVE,
   STAGE_CONTROL,
@@ -37,6 +38,7 @@ import { createLog, type Log, RateLimited } from './log.js';
 import { allocateDaemon, type DaemonMemory } from './memory.js';
 import type { Rebuilt } from './rebuild.js';
 import { RefusalLog } from './refusal-log.js';
+import { tellReload, tryReload } from './reload.js';
 import { type ActivatedSocket, takeActivatedSocket } from './socket-activation.js';
 import { freeSocketPath, setSocketAccess } from './socket-path.js';
 import { type Stage, Supervisor } from './supervisor.js';
@@ -50,8 +52,12 @@ const POOL_IDLE_MS = 10_000;
 const VITALS_MS = 1000;
 const DIRECTORY_MODE = 0o750;
 
-/** Resolves with the exit code when the daemon has drained. @throws Failure where it cannot start */
-export async function runDaemon(config: Config): Promise<number> {
+/**
+ * Resolves with the exit code when the daemon has drained.
+ * @param readConfig reads the configuration again, from where it came
+ * @throws Failure where it cannot start
+ */
+export async function runDaemon(config: Config, readConfig: () => Config): Promise<number> {
   const log = createLog({ ...config.log, stderr: process.stderr, env: process.env });
   const systemd = Systemd.of(process.env, process.pid, log);
   const activated = takeActivatedSocket(process.env, process.pid);
@@ -62,7 +68,7 @@ export async function runDaemon(config: Config): Promise<number> {
   const recovered = recoverLog(paths.archive, paths.durableMark);
   tellRecovery(recovered, log);
   tellAhead(recoverCheckpoints(paths.checkpoints, recovered.nextLine - 1), recovered, log);
-  const daemon = new Daemon(config, paths, { activated, systemd }, recovered, log);
+  const daemon = new Daemon(config, paths, { activated, systemd, readConfig }, recovered, log);
   try {
     await daemon.start();
     return await daemon.ended;
@@ -84,6 +90,7 @@ interface Service {
   /** The ingest socket that systemd holds; null: the daemon makes its own. */
   readonly activated: ActivatedSocket | null;
   readonly systemd: Systemd;
+  readonly readConfig: () => Config;
 }
 
 function preparePaths({ stateDir, runtimeDir }: Config, activated: ActivatedSocket | null): Paths {
@@ -141,12 +148,13 @@ function tellAhead(ahead: readonly CheckpointFile[], { nextLine }: RecoveredLog,
 class Daemon {
   /** The exit code. */
   readonly ended: Promise<number>;
-  readonly #config: Config;
+  #config: Config;
   readonly #paths: Paths;
   readonly #service: Service;
   readonly #recovered: RecoveredLog;
   readonly #log: Log;
   readonly #memory: DaemonMemory;
+  readonly #settings: SharedArrayBuffer;
   readonly #vitals: Vitals;
   readonly #ingest: IngestServer;
   readonly #refusals: RefusalLog;
@@ -170,6 +178,7 @@ class Daemon {
     });
     this.#memory = allocateDaemon(config, writtenOf(recovered));
     new DamageList(this.#memory.damage).add(damageOf(recovered));
+    this.#settings = allocateSettings(config.archive);
     this.#vitals = new Vitals(this.#memory.vitals);
     this.#refusals = new RefusalLog(log, paths.rejects);
     const drops = new RateLimited({ countMax: 1, intervalMs: 10_000, nowMs: () => performance.now() });
@@ -180,7 +189,8 @@ class Daemon {
       shutdownRead,
       onDrop: () =>
         drops.say('connections', (more) => {
-          log.warn(`refused a connection: ingest.max_connections is ${config.ingest.maxConnections}${more}`);
+          const { maxConnections } = this.#config.ingest;
+          log.warn(`refused a connection: ingest.max_connections is ${maxConnections}${more}`);
         }),
     });
     this.#supervisor = new Supervisor(STAGE_THREADS, this.#vitals, log, (stage, error) => {
@@ -221,6 +231,7 @@ class Daemon {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => this.#onSignal(signal, stages));
     }
+    process.on('SIGHUP', () => this.#onReload());
     this.#ignoreOtherSignals();
     const { ingest, control } = this.#paths;
     this.#log.info(
@@ -243,9 +254,8 @@ class Daemon {
   #runStages(): Promise<unknown> {
     const memory = this.#memory;
     const directory = this.#paths.archive;
-    const { segmentBytes, segmentAgeMs, syncIntervalMs } = this.#config.archive;
     const rejectsDirectory = this.#paths.rejects;
-    const options = { directory, rejectsDirectory, segmentBytes, segmentAgeMs, syncIntervalMs };
+    const settings = this.#settings;
     const stages: Stage[] = [
       {
         row: STAGE_FOLD,
@@ -257,7 +267,7 @@ class Daemon {
         row: STAGE_ARCHIVE,
         name: 'archive',
         file: workerFile('archive'),
-        task: () => ({ data: { memory, options } }),
+        task: () => ({ data: { memory, directory, rejectsDirectory, settings } }),
       },
       {
         row: STAGE_SYNC,
@@ -331,9 +341,20 @@ class Daemon {
   /** What would end a daemon by default, or open a debugger (SIGUSR1), does not. */
   #ignoreOtherSignals(): void {
     process.on('SIGUSR1', () => {});
-    for (const signal of ['SIGHUP', 'SIGUSR2'] as const) {
-      process.on(signal, () => this.#log.warn({ signal }, 'this signal has no effect yet'));
+    process.on('SIGUSR2', (signal) => this.#log.warn({ signal }, 'this signal has no effect yet'));
+  }
+
+  #onReload(): void {
+    const { systemd, readConfig } = this.#service;
+    systemd.reloading();
+    const reload = tryReload(this.#config, readConfig, this.#log);
+    if (reload !== null) {
+      this.#config = reload.config;
+      new Settings(this.#settings).set(reload.config.archive);
+      this.#log.level = reload.config.log.level;
+      tellReload(reload, this.#log);
     }
+    systemd.reloaded();
   }
 
   #onSignal(signal: 'SIGTERM' | 'SIGINT', stages: Promise<unknown>): void {

@@ -33,7 +33,7 @@ const COUNT_HELP: Readonly<Record<StateCount, string>> = {
   workflows_displaced: 'Workflows cancelled as stale for want of room.',
   names_full: 'Strings, lines of groups and intervals for which the names had no room.',
   shares_full: 'Forgotten tasks whose seconds their agent lost for want of room.',
-  windows_lost: 'Samples that found no room in the windows.',
+  windows_lost: 'Slots of time for which there was no room in the windows.',
 };
 
 type Row = [name: string, type: 'counter' | 'gauge', help: string, value: number | null];

@@ -57,6 +57,21 @@ test('a datagram each says ready, status, sign of life and stopping, from the ma
   expect(new Set(manager.facts.map((fact) => fact.from ?? fact.pid))).toEqual(new Set([pid]));
 });
 
+test('a reload is told from its begin to its end', async () => {
+  const manager = serviceManager();
+  await manager.startReady();
+  manager.signal('HUP');
+  await manager.until(() => manager.assignments.filter((line) => line === 'READY=1').length === 2);
+  const [begin, time] = manager.facts.find(({ message }) => message?.[0] === 'RELOADING=1')!.message!;
+  // As `Type=notify-reload` wants it.
+  expect(begin).toBe('RELOADING=1');
+  expect(time).toMatch(/^MONOTONIC_USEC=\d+$/);
+  expect(manager.assignments.lastIndexOf('READY=1')).toBeGreaterThan(
+    manager.assignments.indexOf('RELOADING=1'),
+  );
+  expect(await manager.stop()).toBe(0);
+});
+
 test('notifications reach a socket of the abstract namespace', async () => {
   const manager = serviceManager({ abstract: true });
   await manager.startReady();

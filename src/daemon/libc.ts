@@ -1,6 +1,6 @@
 /**
  * Calls of the system that Node has not: a lock that dies with its process, the end of a socket's reading side, what a
- * socket is and who is behind it, and datagrams between processes. koffi calls the C library without a compiler at install;
+ * socket is and who is behind it, datagrams between processes, and whether the clock is kept right. koffi calls the C library without a compiler at install;
  * only this file imports it.
  */
 
@@ -24,12 +24,16 @@ const SO_TYPE = 3;
 const SO_ACCEPTCONN = 30;
 const SO_DOMAIN = 39;
 const SOCKET_ADDRESS_BYTES = 110;
+/** More than struct timex has; its first word, 0, asks for no change. */
+const TIMEX_BYTES = 256;
+const TIME_ERROR = 5;
 
 const libc = koffi.load(null);
 const flock = libc.func('int flock(int, int)');
 const shutdown = libc.func('int shutdown(int, int)');
 const socket = libc.func('int socket(int, int, int)');
 const sendto = libc.func('long sendto(int, const void *, size_t, int, const void *, uint32_t)');
+const adjtimex = libc.func('int adjtimex(void *)');
 const getsockname = libc.func('int getsockname(int, void *, void *)');
 const getsockopt = libc.func('int getsockopt(int, int, int, void *, void *)');
 
@@ -111,6 +115,13 @@ function socketAddress(address: string): Uint8Array {
   const path = address.startsWith('@') ? `\0${address.slice(1)}` : `${address}\0`;
   const family = endianness() === 'LE' ? [AF_UNIX, 0] : [0, AF_UNIX];
   return Buffer.concat([Buffer.from(family), Buffer.from(path)]);
+}
+
+/** Whether something keeps the clock right (adjtimex(2), read only). @returns null where the system does not say it */
+export function isClockSynchronized(): boolean | null {
+  const timex = Buffer.alloc(TIMEX_BYTES);
+  const state: number = adjtimex(timex);
+  return state < 0 ? null : state !== TIME_ERROR;
 }
 
 function errorName(): string {

@@ -18,6 +18,21 @@ import { allocateTables, type TablesMemory } from '../state/layout.js';
 const CUT_ENTRIES = 512 * 1024;
 const MAILBOX_BYTES = 1024 * 1024;
 
+const EMPTY_LOG: Written = {
+  position: 0,
+  line: 0,
+  cuts: 0,
+  segment: 0,
+  segmentBytes: 0,
+  segmentSinceUs: 0,
+  segments: 0,
+  rawBytes: 0,
+  compressedBytes: 0,
+  lastArrivedUs: 0,
+  oldestUs: 0,
+  damagedBytes: 0,
+};
+
 export interface DaemonMemory {
   readonly ring: RingMemory;
   readonly cuts: CutsMemory;
@@ -72,4 +87,15 @@ export function allocateDaemon(config: Config, written: Written): DaemonMemory {
     maxLineBytes: config.ingest.maxLineBytes,
     clientMemoryUs: config.ingest.clientMemoryMs * 1000,
   };
+}
+
+/** What all of it takes once every table is full. Asks for it, and touches nothing. @throws RangeError where it is refused */
+export function sharedBytesMax(config: Config): number {
+  return bytesOf(allocateDaemon(config, EMPTY_LOG));
+}
+
+function bytesOf(memory: unknown): number {
+  if (memory instanceof SharedArrayBuffer) return memory.byteLength;
+  if (typeof memory !== 'object' || memory === null) return 0;
+  return Object.values(memory).reduce((sum: number, one) => sum + bytesOf(one), 0);
 }

@@ -1,7 +1,7 @@
 /** The package as `npm pack` makes it, installed where neither a compiler nor this clone is. */
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,7 @@ import { createFolder } from '../support/folder.js';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const INSTALL_MS_MAX = 150_000;
 
-test('the packed package installs and runs without a compiler, and brings its units', async () => {
+test('the packed package installs and runs without a compiler, and brings its manual pages and units', async () => {
   const folder = createFolder();
   onTestFinished(() => folder.remove());
   const prefix = join(folder.path, 'prefix');
@@ -48,6 +48,8 @@ test('the packed package installs and runs without a compiler, and brings its un
   daemon.signal('SIGTERM');
   expect((await daemon.ended).code).toBe(0);
 
+  const pages = ['man1/tallyd.1', 'man5/tallyd.toml.5', 'man5/tallyd-archive.5', 'man7/tallyd-protocol.7'];
+  expect(pages.filter((page) => !existsSync(join(prefix, 'share/man', page)))).toEqual([]);
   const unitsOf = (root: string) => readdirSync(join(root, 'systemd'), { recursive: true, encoding: 'utf8' });
   expect(unitsOf(join(prefix, 'lib/node_modules/tallyd')).sort()).toEqual(unitsOf(ROOT).sort());
 });

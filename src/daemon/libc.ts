@@ -21,6 +21,7 @@ const MSG_NOSIGNAL = 0x4000;
 // asm-generic/socket.h: the numbers of x64 and arm64, and of every other machine that koffi has a build for but MIPS.
 const SOL_SOCKET = 1;
 const SO_TYPE = 3;
+const SO_PEERCRED = 17;
 const SO_ACCEPTCONN = 30;
 const SO_DOMAIN = 39;
 const SOCKET_ADDRESS_BYTES = 110;
@@ -86,6 +87,14 @@ function socketNumber(fd: number, option: number): number | null {
   const value = new Int32Array(1);
   const size = new Uint32Array([value.byteLength]);
   return getsockopt(fd, SOL_SOCKET, option, value, size) === 0 ? value[0]! : null;
+}
+
+/** Who has connected, as the kernel saw it at that moment: struct ucred, unix(7). @returns null where it does not say it */
+export function peerOf(fd: number): { pid: number; uid: number; gid: number } | null {
+  const words = new Uint32Array(3);
+  const size = new Uint32Array([words.byteLength]);
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, words, size) !== 0 || size[0] !== words.byteLength) return null;
+  return { pid: words[0]!, uid: words[1]!, gid: words[2]! };
 }
 
 export interface DatagramSender {

@@ -16,6 +16,11 @@ import { allocateTables, type TablesMemory } from '../state/layout.js';
 
 /** At least as many as one socket read of 256 KiB can have lines. */
 const CUT_ENTRIES = 512 * 1024;
+/**
+ * For as many connections as ingest.max_connections may become at a reload, and twice that: a slot is free again only when the
+ * fold has passed the end of its connection. Slots that were never used take no memory.
+ */
+const CONNECTION_SLOTS = 2 * 65_536;
 const MAILBOX_BYTES = 1024 * 1024;
 
 const EMPTY_LOG: Written = {
@@ -30,7 +35,6 @@ const EMPTY_LOG: Written = {
   compressedBytes: 0,
   lastArrivedUs: 0,
   oldestUs: 0,
-  damagedBytes: 0,
 };
 
 export interface DaemonMemory {
@@ -55,8 +59,6 @@ export interface DaemonMemory {
 
 /** @param written what the log holds; its position is where the ring begins */
 export function allocateDaemon(config: Config, written: Written): DaemonMemory {
-  // A slot is free again only when the fold has passed the end of its connection, so some more than can be open.
-  const slots = config.ingest.maxConnections * 2;
   const limits = {
     maxLiveWorkflows: config.state.maxLiveWorkflows,
     maxRecentWorkflows: config.state.maxRecentWorkflows,
@@ -72,7 +74,7 @@ export function allocateDaemon(config: Config, written: Written): DaemonMemory {
     ring: allocateRing(config.ring.bytes, written.position),
     cuts: allocateCuts(CUT_ENTRIES),
     mailbox: allocateMailbox(MAILBOX_BYTES),
-    ledger: allocateLedger(slots),
+    ledger: allocateLedger(CONNECTION_SLOTS),
     vitals: allocateVitals(),
     progress: allocateProgress(written.position, written.line, written.lastArrivedUs),
     tables: allocateTables(limits),

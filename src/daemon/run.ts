@@ -20,7 +20,7 @@ import { createArrivalClock, createWallClock } from '../model/clock.js';
 import { EXIT_BUG, EXIT_DONE, Failure, failureOfSystemError } from '../model/failure.js';
 import { whyNotReady } from '../query/status.js';
 import { Bell } from '../ring/bell.js';
-import { Ledger } from '../ring/ledger.js';
+import { Ledger, type Peer } from '../ring/ledger.js';
 import { allocateSettings, Settings } from '../ring/settings.js';
 import {
   STAGE_ARCHIVE,
@@ -33,7 +33,7 @@ import {
   Vitals,
 } from '../ring/vitals.js';
 import { Checkpoints } from './checkpoints.js';
-import { lockFile, shutdownRead } from './libc.js';
+import { lockFile, peerOf, shutdownRead } from './libc.js';
 import { createLog, type Log, RateLimited } from './log.js';
 import { allocateDaemon, type DaemonMemory } from './memory.js';
 import type { Rebuilt } from './rebuild.js';
@@ -181,17 +181,18 @@ class Daemon {
     this.#settings = allocateSettings(config.archive);
     this.#vitals = new Vitals(this.#memory.vitals);
     this.#refusals = new RefusalLog(log, paths.rejects);
-    const drops = new RateLimited({ countMax: 1, intervalMs: 10_000, nowMs: () => performance.now() });
+    const refused = new RateLimited({ countMax: 1, intervalMs: 10_000, nowMs: () => performance.now() });
     this.#ingest = new IngestServer(this.#memory, new Ledger(this.#memory.ledger), {
       maxLineBytes: config.ingest.maxLineBytes,
       maxConnections: config.ingest.maxConnections,
       now: createArrivalClock(createWallClock(), recovered.lastArrivalUs),
       shutdownRead,
-      onDrop: () =>
-        drops.say('connections', (more) => {
-          const { maxConnections } = this.#config.ingest;
-          log.warn(`refused a connection: ingest.max_connections is ${maxConnections}${more}`);
-        }),
+      peerOf,
+      admits: (peer) => admits(this.#config.ingest.allowUids, peer),
+      onRefused: (reason, peer) => {
+        const key = reason === 'allow_uids' ? `uid ${peer?.uid}` : reason;
+        refused.say(key, (more) => log.warn({ reason, ...peer }, `refused a connection${more}`));
+      },
     });
     this.#supervisor = new Supervisor(STAGE_THREADS, this.#vitals, log, (stage, error) => {
       log.fatal({ err: error }, `the ${stage} stage dies again and again; giving up`);
@@ -351,6 +352,7 @@ class Daemon {
     if (reload !== null) {
       this.#config = reload.config;
       new Settings(this.#settings).set(reload.config.archive);
+      this.#ingest.setMaxConnections(reload.config.ingest.maxConnections);
       this.#log.level = reload.config.log.level;
       tellReload(reload, this.#log);
     }
@@ -417,6 +419,11 @@ function damageOf({ damage, cuts }: RecoveredLog) {
       return { path: path + UNREADABLE_SUFFIX, offset, bytes, firstLine, lastLine: null };
     }),
   ];
+}
+
+/** @param allowUids null: all. A peer that nobody knows is none of them */
+function admits(allowUids: readonly number[] | null, peer: Peer | null): boolean {
+  return allowUids === null || (peer !== null && allowUids.includes(peer.uid));
 }
 
 function workerFile(name: string): URL {

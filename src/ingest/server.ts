@@ -21,7 +21,13 @@ import {
   type RingMemory,
   readBytesMax,
 } from '../ring/layout.js';
-import { CONNECTION_CLOSING, CONNECTION_FREE, type Ledger } from '../ring/ledger.js';
+import {
+  CONNECTION_CLOSING,
+  CONNECTION_FREE,
+  type ConnectionRefusal,
+  type Ledger,
+  type Peer,
+} from '../ring/ledger.js';
 import {
   MAIL_ERROR,
   MAIL_SUPERSEDED,
@@ -53,11 +59,15 @@ export interface IngestMemory {
 export interface IngestOptions {
   readonly maxLineBytes: number;
   readonly maxConnections: number;
+  /** Who is at the other end of a descriptor; null: nobody knows. */
+  readonly peerOf: (fd: number) => Peer | null;
+  readonly admits: (peer: Peer | null) => boolean;
   /** Arrival time, µs, never going back. */
   readonly now: () => number;
   /** Ends the reading side of a file descriptor, after which what is in the kernel can still be read. */
   readonly shutdownRead: ((fd: number) => void) | null;
-  readonly onDrop: () => void;
+  /** A connection was refused. */
+  readonly onRefused: (reason: ConnectionRefusal, peer: Peer | null) => void;
   /** Tests read by 'data' as well. */
   readonly useOnread?: boolean;
 }
@@ -106,7 +116,9 @@ export class IngestServer {
   readonly #host: ConnectionHost;
   readonly #server: net.Server;
   readonly #open = new Map<number, Connection>();
+  /** Slots that were used before; above the top they never were. */
   readonly #freeSlots: number[] = [];
+  #topSlot = 0;
   /** Connections whose close record the fold has yet to pass, oldest first. */
   readonly #closing: Connection[] = [];
   /** Connections that are over, but found no room for their last record. */
@@ -135,7 +147,6 @@ export class IngestServer {
     this.#reserveBytes = this.#scratch.length + options.maxLineBytes + SPARE_BYTES;
     this.#resumeBytes = Math.max(capacityBytes / 2, 2 * this.#reserveBytes + 1024);
     this.#generations = new Int32Array(ledger.slots);
-    for (let slot = ledger.slots - 1; slot > 0; slot--) this.#freeSlots.push(slot);
     this.#host = {
       ring: this.#ring,
       ledger,
@@ -147,7 +158,7 @@ export class IngestServer {
       this.#accept(raw),
     );
     this.#server.maxConnections = options.maxConnections;
-    this.#server.on('drop', () => options.onDrop());
+    this.#server.on('drop', () => this.#refuse('max_connections', null));
   }
 
   get openConnections(): number {
@@ -220,19 +231,36 @@ export class IngestServer {
     return this.#ring.published;
   }
 
+  /** From the next connection on. */
+  setMaxConnections(count: number): void {
+    this.#server.maxConnections = count;
+  }
+
   // Connections
+
+  #refuse(reason: ConnectionRefusal, peer: Peer | null): void {
+    this.#ledger.countRefused(reason);
+    this.#options.onRefused(reason, peer);
+  }
 
   #accept(raw: net.Socket): void {
     this.#accepts++;
-    const slot = this.#freeSlots.pop();
-    if (slot === undefined) {
+    const peer = this.#options.peerOf(descriptorOf(raw));
+    if (!this.#options.admits(peer)) {
       raw.destroy();
-      this.#options.onDrop();
+      this.#refuse('allow_uids', peer);
       return;
     }
+    const slot = this.#freeSlots.pop() ?? this.#topSlot + 1;
+    if (slot >= this.#ledger.slots) {
+      raw.destroy();
+      this.#refuse('max_connections', peer);
+      return;
+    }
+    this.#topSlot = Math.max(this.#topSlot, slot);
     const generation = (this.#generations[slot]! + 1) & 0x7fff_ffff;
     this.#generations[slot] = generation;
-    this.#ledger.open(slot, generation, this.#options.now());
+    this.#ledger.open(slot, generation, this.#options.now(), peer);
     const lines = new LineCollector(slot, this.#host);
     const socket = this.#readInto(raw, () => connection);
     const connection: Connection = {

@@ -57,12 +57,23 @@ export function writeOwnMetrics(numbers: OwnNumbers, to: Exposition): void {
   rows(to, [
     ['ready', 'gauge', 'Whether events are taken and questions answered.', Number(status.ready)],
     ['ingest_connections', 'gauge', 'Open connections to the ingest socket.', ingest.connections],
+    ['ingest_connections_taken', 'counter', 'Connections taken.', ingest.connections_taken],
     ['ingest_read_bytes', 'counter', 'Bytes read from clients.', ingest.bytes],
     ['ingest_lines', 'counter', 'Lines read, less empty and control lines.', ingest.lines],
     ['ingest_accepted_lines', 'counter', 'Lines accepted.', ingest.accepted],
     ['ingest_dropped_lines', 'counter', 'Lines dropped.', ingest.dropped],
     ['ingest_in_flight_lines', 'gauge', 'Lines read and not folded yet.', ingest.in_flight],
   ]);
+  labelled(
+    to,
+    'ingest_connections_refused',
+    'counter',
+    'Connections refused.',
+    Object.entries(ingest.connections_refused).map(([reason, count]): [Labels, number] => [
+      { reason },
+      count,
+    ]),
+  );
   const rejected: Readonly<Record<string, number>> = ingest.rejected_by_reason;
   labelled(
     to,

@@ -137,6 +137,8 @@ export class StatusView {
       degraded: this.degraded(),
       ingest: {
         connections: this.#ledger.openConnections(),
+        connections_taken: totals.connectionsTaken,
+        connections_refused: totals.connectionsRefused,
         lines: totals.lines,
         bytes: totals.bytes,
         accepted: totals.accepted,

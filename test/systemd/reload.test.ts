@@ -28,6 +28,8 @@ function otherValue(option: Option): string {
       return '0600';
     case 'string':
       return 'adm';
+    case 'user-ids':
+      return '0, 1000';
     case 'loopback-address':
       return '127.0.0.1:9187';
   }

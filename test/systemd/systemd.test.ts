@@ -22,7 +22,6 @@ const EMPTY_LOG = {
   compressedBytes: 0,
   lastArrivedUs: 0,
   oldestUs: 0,
-  damagedBytes: 0,
 };
 
 /** A daemon that systemd watches, and whose stages are the test's to move. */

@@ -190,8 +190,12 @@ class Daemon {
       peerOf,
       admits: (peer) => admits(this.#config.ingest.allowUids, peer),
       onRefused: (reason, peer) => {
-        const key = reason === 'allow_uids' ? `uid ${peer?.uid}` : reason;
-        refused.say(key, (more) => log.warn({ reason, ...peer }, `refused a connection${more}`));
+        const { maxConnections } = this.#config.ingest;
+        const isUser = reason === 'allow_uids';
+        const why = isUser ? `does not name user ${peer?.uid}` : `is ${maxConnections}`;
+        refused.say(isUser ? `user ${peer?.uid}` : reason, (more) =>
+          log.warn({ reason, ...peer }, `refused a connection: ingest.${reason} ${why}${more}`),
+        );
       },
     });
     this.#supervisor = new Supervisor(STAGE_THREADS, this.#vitals, log, (stage, error) => {

@@ -41,7 +41,12 @@ test('users that are not named are refused before a line of theirs is read, coun
   const said = daemon.complaints.map((line) => JSON.parse(line));
   // At a limited rate.
   expect(said).toMatchObject([
-    { reason: 'allow_uids', pid: process.pid, ...OWN, msg: 'refused a connection' },
+    {
+      reason: 'allow_uids',
+      pid: process.pid,
+      ...OWN,
+      msg: `refused a connection: ingest.allow_uids does not name user ${OWN.uid}`,
+    },
   ]);
   const families = readExposition((await daemon.get('/metrics')).text);
   expect(families.get('tallyd_ingest_connections_refused_total')?.samples).toContainEqual({

@@ -1,5 +1,5 @@
 /**
- * The archive's thread. Takes the daemon's shared memory, where to write, and the settings that say how; returns when the fold is done and
+ * The archive's thread. Takes the daemon's shared memory and where to write; returns when the fold is done and
  * everything is written; throws a Failure when the disk refuses.
  */
 
@@ -12,12 +12,11 @@ export interface ArchiveTask {
   readonly memory: DaemonMemory;
   readonly directory: string;
   readonly rejectsDirectory: string;
-  readonly settings: SharedArrayBuffer;
 }
 
-export default function archive({ memory, settings, ...directories }: ArchiveTask): Promise<void> {
+export default function archive({ memory, ...directories }: ArchiveTask): Promise<void> {
   const clients = new Clients(memory.tables.clients);
   // The settings are getters, read each time, so that a reload holds at once.
-  const options = Object.assign(new Settings(settings), directories);
+  const options = Object.assign(new Settings(memory.settings), directories);
   return runArchive(memory, options, { clientIdOf: (slot) => clients.idOf(slot) });
 }

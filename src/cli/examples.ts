@@ -26,6 +26,7 @@ const rows: readonly (readonly [
     'tallyd send',
     ['tallyd send events.ndjson', 'a file, with progress on a terminal'],
     ['./build.sh | tallyd send', 'the lines that a program prints'],
+    ['tallyd send events.ndjson --client import-7', 'each line once, however often it is begun anew'],
   ],
   [
     'tallyd status',
@@ -65,6 +66,7 @@ const rows: readonly (readonly [
     ['tallyd archive cat | grep nightly-42', 'the lines about one workflow'],
     ['tallyd archive cat --json | tail -n 1', 'the last line, with its number and its arrival'],
   ],
+  ['tallyd replay', ['tallyd replay', 'whether the log gives the state that the daemon has']],
   [
     'tallyd doctor',
     ['tallyd doctor', 'what is wrong on this host, and how to mend it'],

@@ -11,6 +11,7 @@ import { allocateCuts, type CutsMemory } from '../ring/cuts.js';
 import { allocateRing, type RingMemory } from '../ring/layout.js';
 import { allocateLedger, type LedgerMemory } from '../ring/ledger.js';
 import { allocateMailbox, type MailboxMemory } from '../ring/mailbox.js';
+import { allocateSettings, type SettingValues } from '../ring/settings.js';
 import { allocateVitals } from '../ring/vitals.js';
 import { allocateTables, type TablesMemory } from '../state/layout.js';
 
@@ -54,7 +55,8 @@ export interface DaemonMemory {
   readonly syncBell: SharedArrayBuffer;
   readonly mainBell: SharedArrayBuffer;
   readonly maxLineBytes: number;
-  readonly clientMemoryUs: number;
+  /** What a reload changes. */
+  readonly settings: SharedArrayBuffer;
 }
 
 /** @param written what the log holds; its position is where the ring begins */
@@ -87,8 +89,13 @@ export function allocateDaemon(config: Config, written: Written): DaemonMemory {
     syncBell: allocateBell(),
     mainBell: allocateBell(),
     maxLineBytes: config.ingest.maxLineBytes,
-    clientMemoryUs: config.ingest.clientMemoryMs * 1000,
+    settings: allocateSettings(settingsOf(config)),
   };
+}
+
+export function settingsOf({ archive, ingest }: Config): SettingValues {
+  const { segmentBytes, segmentAgeMs, syncIntervalMs } = archive;
+  return { segmentBytes, segmentAgeMs, syncIntervalMs, clientMemoryMs: ingest.clientMemoryMs };
 }
 
 /** What all of it takes once every table is full. Asks for it, and touches nothing. @throws RangeError where it is refused */

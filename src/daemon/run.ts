@@ -21,7 +21,7 @@ import { EXIT_BUG, EXIT_DONE, Failure, failureOfSystemError } from '../model/fai
 import { whyNotReady } from '../query/status.js';
 import { Bell } from '../ring/bell.js';
 import { Ledger, type Peer } from '../ring/ledger.js';
-import { allocateSettings, Settings } from '../ring/settings.js';
+import { Settings } from '../ring/settings.js';
 import {
   STAGE_ARCHIVE,
   STAGE_CONTROL,
@@ -35,7 +35,7 @@ import {
 import { Checkpoints } from './checkpoints.js';
 import { lockFile, peerOf, shutdownRead } from './libc.js';
 import { createLog, type Log, RateLimited } from './log.js';
-import { allocateDaemon, type DaemonMemory } from './memory.js';
+import { allocateDaemon, type DaemonMemory, settingsOf } from './memory.js';
 import type { Rebuilt } from './rebuild.js';
 import { RefusalLog } from './refusal-log.js';
 import { tellReload, tryReload } from './reload.js';
@@ -154,7 +154,6 @@ class Daemon {
   readonly #recovered: RecoveredLog;
   readonly #log: Log;
   readonly #memory: DaemonMemory;
-  readonly #settings: SharedArrayBuffer;
   readonly #vitals: Vitals;
   readonly #ingest: IngestServer;
   readonly #refusals: RefusalLog;
@@ -178,7 +177,6 @@ class Daemon {
     });
     this.#memory = allocateDaemon(config, writtenOf(recovered));
     new DamageList(this.#memory.damage).add(damageOf(recovered));
-    this.#settings = allocateSettings(config.archive);
     this.#vitals = new Vitals(this.#memory.vitals);
     this.#refusals = new RefusalLog(log, paths.rejects);
     const refused = new RateLimited({ countMax: 1, intervalMs: 10_000, nowMs: () => performance.now() });
@@ -260,7 +258,6 @@ class Daemon {
     const memory = this.#memory;
     const directory = this.#paths.archive;
     const rejectsDirectory = this.#paths.rejects;
-    const settings = this.#settings;
     const stages: Stage[] = [
       {
         row: STAGE_FOLD,
@@ -272,7 +269,7 @@ class Daemon {
         row: STAGE_ARCHIVE,
         name: 'archive',
         file: workerFile('archive'),
-        task: () => ({ data: { memory, directory, rejectsDirectory, settings } }),
+        task: () => ({ data: { memory, directory, rejectsDirectory } }),
       },
       {
         row: STAGE_SYNC,
@@ -355,7 +352,8 @@ class Daemon {
     const reload = tryReload(this.#config, readConfig, this.#log);
     if (reload !== null) {
       this.#config = reload.config;
-      new Settings(this.#settings).set(reload.config.archive);
+      new Settings(this.#memory.settings).set(settingsOf(reload.config));
+      this.#checkpoints.setInterval(reload.config.checkpoint.intervalMs);
       this.#ingest.setMaxConnections(reload.config.ingest.maxConnections);
       this.#log.level = reload.config.log.level;
       tellReload(reload, this.#log);

@@ -1,18 +1,22 @@
 /**
  * Options that a running daemon takes, in shared memory: a double each. Main writes them, a stage reads one where it uses it, so
- * a new value holds from its next use on. The fold reads none of them: what changes its results has to stand in the log.
+ * a new value holds from its next use on. The fold's results
+ * follow from none of them: what changes those has to stand in the log.
  */
 
 const SEGMENT_BYTES = 0;
 const SEGMENT_AGE_MS = 1;
 const SYNC_INTERVAL_MS = 2;
-const COUNT = 3;
+const CLIENT_MEMORY_MS = 3;
+const COUNT = 4;
 
 export interface SettingValues {
   /** Compressed size at which a segment of the archive is closed. */
   readonly segmentBytes: number;
   readonly segmentAgeMs: number;
   readonly syncIntervalMs: number;
+  /** How long a client that is silent and not connected keeps its number, by the arrivals of the log. */
+  readonly clientMemoryMs: number;
 }
 
 export function allocateSettings(values: SettingValues): SharedArrayBuffer {
@@ -32,6 +36,7 @@ export class Settings implements SettingValues {
     this.#doubles[SEGMENT_BYTES] = values.segmentBytes;
     this.#doubles[SEGMENT_AGE_MS] = values.segmentAgeMs;
     this.#doubles[SYNC_INTERVAL_MS] = values.syncIntervalMs;
+    this.#doubles[CLIENT_MEMORY_MS] = values.clientMemoryMs;
   }
 
   get segmentBytes(): number {
@@ -44,5 +49,9 @@ export class Settings implements SettingValues {
 
   get syncIntervalMs(): number {
     return this.#doubles[SYNC_INTERVAL_MS]!;
+  }
+
+  get clientMemoryMs(): number {
+    return this.#doubles[CLIENT_MEMORY_MS]!;
   }
 }

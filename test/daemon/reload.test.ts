@@ -1,6 +1,6 @@
 /** SIGHUP: the daemon reads its configuration again. */
 
-import { readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
@@ -34,7 +34,7 @@ async function daemonWithFile(text: string) {
     await until(() => logged(says) > before);
   };
   const segments = () => readdirSync(join(folder.path, 's/archive')).length;
-  return { daemon, client, reload, segments, logged };
+  return { daemon, client, reload, segments, logged, path: folder.path };
 }
 
 async function until(holds: () => boolean): Promise<void> {
@@ -78,6 +78,35 @@ test('a wrong file changes nothing, and the log says all that is wrong with it',
   await reload('[log]\nlevel = "info"\n', '"msg":"nothing has changed"');
   daemon.signal('SIGTERM');
   expect((await daemon.ended).code).toBe(0);
+});
+
+test('how often the state is written down, and how long a silent client is known, follow the configuration', async () => {
+  const { client, reload, path } = await daemonWithFile('[checkpoint]\ninterval = "1d"\n');
+  const hello = async () => {
+    const numbered = await Client.connect(join(path, 'ingest.sock'));
+    await numbered.send({ type: 'hello', client: 'c' });
+    const welcome = await numbered.reply((reply) => reply.type === 'welcome');
+    await numbered.send(EVENT);
+    await numbered.sync();
+    numbered.end();
+    await numbered.closed;
+    return welcome;
+  };
+  const checkpoints = () => {
+    const folder = join(path, 's/checkpoint');
+    return existsSync(folder) ? readdirSync(folder).length : 0;
+  };
+  expect(await hello()).toMatchObject({ known: false, seq: 0 });
+  expect(await hello()).toMatchObject({ known: true, seq: 1 });
+  expect(checkpoints()).toBe(0);
+  await reload(
+    '[checkpoint]\ninterval = "100ms"\n[ingest]\nclient_memory = "1s"\n',
+    'took the configuration',
+  );
+  await sleep(1100);
+  expect(await hello()).toMatchObject({ known: false, seq: 0 });
+  await client.send(EVENT);
+  await until(() => checkpoints() > 0);
 });
 
 test('the level of the log follows the configuration', async () => {

@@ -65,6 +65,19 @@ test('a request for another host is refused, so no web page can ask in its name'
   );
 });
 
+test('a page of another host can have nothing done', async () => {
+  const daemon = await testDaemon({ 'control.listen': '127.0.0.1:0' });
+  const url = urlOf(daemon);
+  const ask = (origin: string) =>
+    fetch(new URL('/v1/checkpoint', url), { method: 'POST', headers: { origin } }).then(
+      ({ status }) => status,
+    );
+  for (const origin of ['https://evil.example', 'http://localhost.evil.example', 'null']) {
+    expect(await ask(origin)).toBe(403);
+  }
+  expect(await ask(url.origin)).toBe(200);
+});
+
 test('the control socket asks for no host', async () => {
   const daemon = await testDaemon();
   expect((await daemon.get('/v1/status', 'GET', { host: 'anything.example' })).status).toBe(200);

@@ -80,7 +80,9 @@ async function ingestPass(load: Load, useOnread: boolean): Promise<Figures> {
     maxConnections: load.connections,
     now: createArrivalClock(createWallClock(), 0),
     shutdownRead: null,
-    onDrop: () => {},
+    peerOf: () => null,
+    admits: () => true,
+    onRefused: () => {},
     useOnread,
   });
   const listening = new Bell(mainBell).listen(() => server.wake());

@@ -3,10 +3,16 @@
  * loaded when it runs, so that `tallyd --help` waits for none of it.
  */
 
-import { Command, CommanderError, Option } from 'commander';
+import { EventEmitter } from 'node:events';
+import { Readable, Writable } from 'node:stream';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import type { Config, ConfigInput } from '../config/config.js';
 import { readVersion } from '../config/version.js';
 import { EXIT_BUG, EXIT_DONE, EXIT_USAGE, Failure } from '../model/failure.js';
+import { type CommandNode, commandTreeOf } from './command-tree.js';
+import { completionScript, SHELLS } from './completion.js';
+import { examplesText } from './examples.js';
+import { EXIT_MEANINGS } from './exit-codes.js';
 import { escapeControls } from './human.js';
 import type { Io } from './io.js';
 import type { PsOptions } from './ps.js';
@@ -50,6 +56,19 @@ export function reportError(error: unknown, io: Pick<Io, 'stderr'>): number {
   return EXIT_BUG;
 }
 
+/** The commands as data: nothing of them is run. */
+export function describeProgram(): CommandNode {
+  const silent = new Writable({ write: (_chunk, _encoding, written) => written() });
+  const io = {
+    stdin: Readable.from([]),
+    stdout: silent,
+    stderr: silent,
+    env: {},
+    signals: new EventEmitter(),
+  };
+  return commandTreeOf(buildProgram(io, () => {}));
+}
+
 function buildProgram(io: Io, done: (exitCode: number) => void): Command {
   const program = new Command('tallyd')
     .description(
@@ -66,17 +85,13 @@ function buildProgram(io: Io, done: (exitCode: number) => void): Command {
       getErrHelpWidth: () => io.stderr.columns || 100,
       outputError: (text, write) => write(usageError(text)),
     })
-    .addHelpText(
-      'after',
-      '\nExit codes: 0 done; 1 the answer is no; 64 wrong usage; 69 no daemon answers; 70 a bug; 73 another daemon' +
-        '\nholds the folders; 74 input or output failed; 77 not allowed; 78 the configuration is wrong.',
-    );
+    .addHelpText('after', exitCodesText());
 
   /** A command with the options that all have, and its action behind the configuration. */
   const add = <O>(
     usage: string,
     text: string,
-    act: (config: Config, options: O, args: string[]) => Promise<number>,
+    act: (config: Config, options: O, args: string[], readConfig: () => Config) => Promise<number>,
     parent = program,
   ) =>
     parent
@@ -92,15 +107,16 @@ function buildProgram(io: Io, done: (exitCode: number) => void): Command {
         const command = given.at(-1) as Command;
         const options = command.opts<CommonOptions & O>();
         const { loadConfig } = await import('../config/config.js');
-        done(await act(loadConfig(configInput(options, io)), options, command.args));
+        const readConfig = () => loadConfig(configInput(options, io));
+        done(await act(readConfig(), options, command.args, readConfig));
       });
   const json = ['--json', 'print JSON'] as const;
   const since = ['--since <T>', 'only from this time on: Unix seconds, RFC 3339, or -2h'] as const;
   const until = ['--until <T>', 'only up to this time'] as const;
 
-  add('run', 'run the daemon, in the foreground', async (config) => {
+  add('run', 'run the daemon, in the foreground', async (config, _options, _args, readConfig) => {
     const { run } = await import('./run.js');
-    return run(config);
+    return run(config, readConfig);
   });
   add<{ json?: boolean }>(
     'check',
@@ -207,7 +223,31 @@ function buildProgram(io: Io, done: (exitCode: number) => void): Command {
     },
     archive,
   ).option('--json', 'print {"line":N,"arrived":SECONDS,"event":LINE} for each');
+  add<{ json?: boolean }>(
+    'doctor',
+    'what is wrong on this host: sockets, rights, disk, limits, clock, units; and the mend',
+    async (config, options) => {
+      const { doctor } = await import('./doctor.js');
+      return doctor(config, options, io);
+    },
+  ).option(...json);
+  // Without the configuration: a shell that starts must not be told of a mistake in it.
+  program
+    .command('completion')
+    .description('print a script that completes commands and options in your shell')
+    .addArgument(new Argument('<SHELL>', 'your shell').choices(SHELLS))
+    .action((shell: (typeof SHELLS)[number]) => {
+      io.stdout.write(completionScript(shell, commandTreeOf(program)));
+    });
+  for (const command of [...program.commands, ...archive.commands]) {
+    const path = command.parent === program ? `tallyd ${command.name()}` : `tallyd archive ${command.name()}`;
+    command.addHelpText('after', examplesText(path));
+  }
   return program;
+}
+
+function exitCodesText(): string {
+  return `\nExit codes:\n${EXIT_MEANINGS.map(([code, meaning]) => `  ${String(code).padEnd(3)} ${meaning}`).join('\n')}`;
 }
 
 function repeatable(flags: string, text: string): Option {

@@ -3,6 +3,7 @@
 import type { Config } from '../config/config.js';
 import { runDaemon } from '../daemon/run.js';
 
-export function run(config: Config): Promise<number> {
-  return runDaemon(config);
+/** @param readConfig reads the configuration again, when the daemon is asked to */
+export function run(config: Config, readConfig: () => Config): Promise<number> {
+  return runDaemon(config, readConfig);
 }

@@ -47,6 +47,8 @@ export async function status(
 const CONNECTION_COLUMNS: readonly Column[] = [
   { title: 'id', align: 'right' },
   { title: 'client', align: 'left', cut: true },
+  { title: 'uid', align: 'right', leaves: 6 },
+  { title: 'pid', align: 'right', leaves: 7 },
   { title: 'state', align: 'left', leaves: 3 },
   { title: 'since', align: 'left', leaves: 1 },
   { title: 'lines', align: 'right' },
@@ -73,6 +75,7 @@ function renderStatus(reply: any, colors: Colors, width: number): string {
   facts.push(
     ['', ''],
     ['ingest', `${counted(ingest.connections, 'connection')}   ${humanRate(ingest.rate_1s)} lines/s`],
+    ...refusedFacts(ingest, list),
     ['  lines', `${humanCount(ingest.lines)}   ${humanBytes(ingest.bytes)}`],
     ['  accepted', humanCount(ingest.accepted)],
     ['  rejected', rejectedText(ingest, list)],
@@ -108,6 +111,12 @@ function rejectedText(ingest: any, list: (items: readonly string[]) => string): 
   return reasons.length === 0
     ? humanCount(ingest.rejected)
     : `${humanCount(ingest.rejected)}\n${list(reasons)}`;
+}
+
+/** Only where some were. */
+function refusedFacts(ingest: any, list: (items: readonly string[]) => string): [string, string][] {
+  const reasons = nonZero(ingest.connections_refused);
+  return reasons.length === 0 ? [] : [['  refused', list(reasons)]];
 }
 
 function ringText(ring: any): string {
@@ -146,6 +155,8 @@ function connectionRow(one: any): string[] {
   return [
     String(one.id ?? NOTHING),
     one.client ?? NOTHING,
+    String(one.uid ?? NOTHING),
+    String(one.pid ?? NOTHING),
     one.state ?? NOTHING,
     one.since == null ? NOTHING : humanTime(one.since),
     humanCount(one.lines),

@@ -40,6 +40,8 @@ export interface Config {
   readonly ingest: {
     readonly mode: number;
     readonly group: string | null;
+    /** null: all */
+    readonly allowUids: readonly number[] | null;
     readonly maxLineBytes: number;
     readonly maxConnections: number;
     readonly maxClients: number;

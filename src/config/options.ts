@@ -38,6 +38,8 @@ export type Option = OptionHead &
     | { readonly kind: 'mode'; readonly default: string }
     /** text of at most 256 characters; empty is none, null in `Config` */
     | { readonly kind: 'string'; readonly default: '' }
+    /** user ids with commas between them; empty is all, null in `Config` */
+    | { readonly kind: 'user-ids'; readonly default: '' }
     /** `host:port` on the loopback; empty is none, null in `Config` */
     | { readonly kind: 'loopback-address'; readonly default: '' }
   );
@@ -60,6 +62,14 @@ export const OPTIONS: readonly Option[] = [
     comment:
       'Group (name or number) that owns ingest.sock, so that its members may send. Empty: the group of the daemon.',
     ...RESTART,
+  },
+  {
+    key: 'ingest.allow_uids',
+    kind: 'user-ids',
+    default: '',
+    comment:
+      'User ids that may send events, as "0, 1000"; connections of others are refused, root too where it is not named. Empty: whoever may open ingest.sock.',
+    ...NOW,
   },
   {
     key: 'ingest.max_line_bytes',

@@ -27,7 +27,10 @@ export interface LoopbackAddress {
   readonly port: number;
 }
 
-export type Value = number | string | LoopbackAddress | null;
+/** The id above it means "none" in system calls. */
+const UID_MAX = 0xffff_fffe;
+
+export type Value = number | string | LoopbackAddress | readonly number[] | null;
 
 /** @returns the value, or the problem in the words that follow the key: `must be …, is … (nearest: …)` */
 export function readValue(option: Option, written: Written): { value: Value } | { problem: string } {
@@ -46,6 +49,8 @@ export function readValue(option: Option, written: Written): { value: Value } | 
       return readMode(written);
     case 'string':
       return readString(written);
+    case 'user-ids':
+      return readUserIds(written);
     case 'loopback-address':
       return readAddress(written);
   }
@@ -62,6 +67,8 @@ export function writeValue(option: Option, value: Value): string {
       return JSON.stringify(formatDuration(value as number));
     case 'mode':
       return JSON.stringify(modeText(value as number));
+    case 'user-ids':
+      return JSON.stringify((value as readonly number[]).join(', '));
     case 'loopback-address':
       return JSON.stringify(addressText(value as LoopbackAddress));
     default:
@@ -96,6 +103,8 @@ export function rangeText(option: Option): string {
       return '"0000" to "0777"';
     case 'string':
       return 'text';
+    case 'user-ids':
+      return 'user ids with commas between them';
     case 'loopback-address':
       return '"HOST:PORT" on the loopback';
   }
@@ -177,6 +186,15 @@ function readString(written: Written) {
     return no('text of at most 256 characters without NUL', written);
   }
   return { value: written.text === '' ? null : written.text };
+}
+
+function readUserIds(written: Written) {
+  const text = textOf(written).trim();
+  if (text === '') return { value: null };
+  const ids = text.split(/\s*,\s*/);
+  const areIds = ids.every((id) => /^\d{1,10}$/.test(id) && Number(id) <= UID_MAX);
+  if (!areIds) return no('user ids with commas between them, as "0, 1000", or empty', written);
+  return { value: [...new Set(ids.map(Number))] };
 }
 
 function readAddress(written: Written) {

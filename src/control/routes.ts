@@ -3,6 +3,7 @@
 import type { ServerResponse } from 'node:http';
 import { WINDOW_NAMES, type WindowName } from '../model/windows.js';
 import type { CheckpointRequests } from '../query/checkpoint-requests.js';
+import type { MetricsView } from '../query/metrics.js';
 import { type PageRequest, parseCursor } from '../query/page.js';
 import { Problem } from '../query/problem.js';
 import { queryReport } from '../query/report.js';
@@ -15,6 +16,7 @@ import { queryWorkflow } from '../query/workflow.js';
 import { listWorkflows } from '../query/workflow-list.js';
 import type { Tables } from '../state/tables.js';
 import type { EventStreams } from './event-streams.js';
+import { METRICS_TYPE, metricsFormatOf } from './metrics-format.js';
 
 export interface Sources {
   readonly tables: Tables;
@@ -22,6 +24,7 @@ export interface Sources {
   readonly status: StatusView;
   readonly checkpoints: CheckpointRequests;
   readonly events: EventStreams;
+  readonly metrics: MetricsView;
   readonly nowSeconds: () => number;
 }
 
@@ -31,14 +34,17 @@ export interface Target {
   readonly searchParams: URLSearchParams;
   /** Of a reader of Server-Sent Events that comes again. */
   readonly lastEventId: string | undefined;
+  /** The Accept header. */
+  readonly accept: string | undefined;
 }
 
 export type Answer = WholeAnswer | StreamAnswer;
 
 interface WholeAnswer {
   readonly status: number;
-  /** A string is plain text. */
-  readonly body: object | string;
+  /** JSON, plain text, or bytes of `type`. */
+  readonly body: object | string | Uint8Array;
+  readonly type?: string;
 }
 
 /** Writes head and body itself, now or in the course of time. May throw a Problem as long as it has written nothing. */
@@ -78,7 +84,7 @@ export class MethodProblem extends Problem {
 
 function match(
   sources: Sources,
-  { pathname: path, searchParams: params, lastEventId }: Target,
+  { pathname: path, searchParams: params, accept, lastEventId }: Target,
 ): (() => Answer | Promise<Answer>) | null {
   switch (path) {
     case '/healthz':
@@ -88,6 +94,8 @@ function match(
       return () => readiness(sources.status.notReady());
     case '/v1/status':
       return () => ({ status: 200, body: sources.status.render(isAsked(params, 'connections')) });
+    case '/metrics':
+      return () => metrics(sources, accept);
     case '/v1/stats':
       return () => ({ status: 200, body: stats(sources, params) });
     case CHECKPOINT_PATH:
@@ -122,6 +130,11 @@ function isAsked(params: URLSearchParams, name: string): boolean {
 function readiness(reason: string | null): WholeAnswer {
   if (reason === null) return { status: 200, body: { status: 'ready' } };
   return { status: 503, body: { status: 'not ready', reason } };
+}
+
+function metrics({ metrics }: Sources, accept: string | undefined): Answer {
+  const format = metricsFormatOf(accept);
+  return { status: 200, body: metrics.render(format), type: METRICS_TYPE[format] };
 }
 
 /** While the tables are rebuilt they hold a part of the log only, and no answer is better than a wrong one. */

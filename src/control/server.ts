@@ -1,44 +1,99 @@
-/** HTTP/1.1 over the control socket: requests to `route`, and its answers and problems (RFC 9457) back as JSON. */
+/**
+ * HTTP/1.1 over the control socket, and over TCP on the loopback where that is wanted: requests to `route`, and its answers and
+ * problems (RFC 9457) back as JSON.
+ */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, ListenOptions } from 'node:net';
+import { Failure, type FailureCode } from '../model/failure.js';
 import { Problem } from '../query/problem.js';
+import { requireLoopbackHost } from './host-check.js';
 import { MethodProblem, route, type Sources, type Target } from './routes.js';
 
 const SAMPLE_MS = 1000;
 
 export interface ControlServer {
+  /** Where it listens on TCP; null: nowhere. */
+  readonly url: string | null;
   close(): Promise<void>;
 }
 
-/** @param onBug told of errors that are no problem of the asker's */
+/** What the control thread tells main. */
+export type ControlNews =
+  | { readonly kind: 'listening'; readonly url: string | null }
+  | { readonly kind: 'failure'; readonly code: FailureCode; readonly text: string }
+  | { readonly kind: 'warning'; readonly text: string }
+  | { readonly kind: 'bug'; readonly error: Error };
+
+export interface TcpAddress {
+  /** without the brackets of IPv6 */
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ControlPlaces {
+  /** of the Unix socket */
+  readonly path: string;
+  /** null: no TCP */
+  readonly address: TcpAddress | null;
+}
+
+/**
+ * @param onBug told of errors that are no problem of the asker's
+ * @throws Failure ERR_TAKEN or ERR_IO where it cannot listen on the address
+ */
 export async function startControl(
   sources: Sources,
-  path: string,
+  { path, address }: ControlPlaces,
   onBug: (error: unknown) => void,
 ): Promise<ControlServer> {
-  const server = createServer((request, response) => {
-    answer(sources, request, response, onBug).catch(onBug);
-  });
-  await listen(server, path);
+  const serve = (admit: (request: IncomingMessage) => void) =>
+    createServer((request, response) => {
+      answer(sources, request, response, onBug, admit).catch(onBug);
+    });
+  const servers = [serve(() => {})];
+  await listen(servers[0]!, { path });
+  let url: string | null = null;
+  if (address !== null) {
+    const server = serve(requireLoopbackHost);
+    servers.push(server);
+    await listen(server, { ...address }).catch((error) => {
+      throw failureOfListen(error, address);
+    });
+    // Port 0 is any free one.
+    url = urlOf({ ...address, port: (server.address() as AddressInfo).port });
+  }
   const sampling = setInterval(() => sources.status.sample(), SAMPLE_MS);
   return {
+    url,
     close: async () => {
       clearInterval(sampling);
       await sources.events.close();
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      for (const server of servers) server.closeAllConnections();
+      await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
     },
   };
 }
 
-function listen(server: Server, path: string): Promise<void> {
+function listen(server: Server, where: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(path, () => {
+    server.listen(where, () => {
       server.off('error', reject);
       resolve();
     });
   });
+}
+
+function urlOf({ host, port }: TcpAddress): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}/`;
+}
+
+function failureOfListen(error: NodeJS.ErrnoException, address: TcpAddress): Failure {
+  const mend = 'name a free port of the loopback in control.listen, or none';
+  return error.code === 'EADDRINUSE'
+    ? new Failure('ERR_TAKEN', `another program listens on ${urlOf(address)}; ${mend}`, { cause: error })
+    : new Failure('ERR_IO', `cannot listen on ${urlOf(address)}: ${error.code}; ${mend}`, { cause: error });
 }
 
 async function answer(
@@ -46,14 +101,20 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   onBug: (error: unknown) => void,
+  admit: (request: IncomingMessage) => void,
 ): Promise<void> {
   request.resume();
   try {
+    admit(request);
     const found = await route(sources, request.method ?? 'GET', targetOf(request));
     if ('stream' in found) found.stream(response);
     else {
-      const type = typeof found.body === 'string' ? 'text/plain; charset=utf-8' : 'application/json';
-      send(response, found.status, type, found.body, request.method === 'HEAD');
+      const {
+        status,
+        body,
+        type = typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json',
+      } = found;
+      send(response, status, type, body, request.method === 'HEAD');
     }
   } catch (error) {
     if (!(error instanceof Problem)) onBug(error);
@@ -81,6 +142,7 @@ function targetOf({ url: text = '/', headers }: IncomingMessage): Target {
   return {
     pathname,
     searchParams: new URLSearchParams(query),
+    accept: headers.accept,
     lastEventId: typeof lastEventId === 'string' ? lastEventId : undefined,
   };
 }
@@ -89,14 +151,17 @@ function send(
   response: ServerResponse,
   status: number,
   type: string,
-  body: object | string,
+  body: object | string | Uint8Array,
   headOnly: boolean,
 ): void {
-  const text = typeof body === 'string' ? body : `${JSON.stringify(body)}\n`;
+  const bytes =
+    body instanceof Uint8Array
+      ? body
+      : Buffer.from(typeof body === 'string' ? body : `${JSON.stringify(body)}\n`);
   response.writeHead(status, {
     'Content-Type': type,
-    'Content-Length': Buffer.byteLength(text),
+    'Content-Length': bytes.length,
     'Cache-Control': 'no-store',
   });
-  response.end(headOnly ? undefined : text);
+  response.end(headOnly ? undefined : bytes);
 }

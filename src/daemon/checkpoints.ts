@@ -37,6 +37,7 @@ export class Checkpoints {
   });
   /** The last line of the newest checkpoint that a start could use. */
   #line = 0;
+  #intervalMs: number;
   #timer: NodeJS.Timeout | undefined;
   #state: 'waiting' | 'taking' | 'draining' = 'waiting';
   #running: Promise<void> | null = null;
@@ -44,6 +45,7 @@ export class Checkpoints {
 
   constructor(memory: DaemonMemory, options: CheckpointsOptions) {
     this.#options = options;
+    this.#intervalMs = options.intervalMs;
     this.#copies = new TableCopies(memory.copies);
     this.#board = new Board(memory.tables.board);
     this.#foldBell = new Bell(memory.foldBell);
@@ -57,11 +59,18 @@ export class Checkpoints {
       this.#line = found.line;
       this.#say(found.line, statSync(found.path).size, found.copiedUs, Number.NaN, Number.NaN);
     }
+    this.setInterval(this.#intervalMs);
+    this.wake();
+  }
+
+  /** How often one is taken, from now on. */
+  setInterval(intervalMs: number): void {
+    this.#intervalMs = intervalMs;
+    if (this.#state !== 'taking') return;
+    clearInterval(this.#timer);
     this.#timer = setInterval(() => {
       if (this.#board.line > this.#line) this.#take();
-    }, this.#options.intervalMs);
-    this.#timer.unref();
-    this.wake();
+    }, intervalMs).unref();
   }
 
   /** To be called at every ring of main's bell: the fold has made a copy, or somebody asks for a checkpoint. */

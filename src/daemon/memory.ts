@@ -11,13 +11,33 @@ import { allocateCuts, type CutsMemory } from '../ring/cuts.js';
 import { allocateRing, type RingMemory } from '../ring/layout.js';
 import { allocateLedger, type LedgerMemory } from '../ring/ledger.js';
 import { allocateMailbox, type MailboxMemory } from '../ring/mailbox.js';
+import { allocateSettings, type SettingValues } from '../ring/settings.js';
 import { allocateVitals } from '../ring/vitals.js';
 import { allocateTables, type StateLimits, type TablesMemory } from '../state/layout.js';
 import { type Limits, largestLimits } from '../state/limits.js';
 
 /** At least as many as one socket read of 256 KiB can have lines. */
 const CUT_ENTRIES = 512 * 1024;
+/**
+ * For as many connections as ingest.max_connections may become at a reload, and twice that: a slot is free again only when the
+ * fold has passed the end of its connection. Slots that were never used take no memory.
+ */
+const CONNECTION_SLOTS = 2 * 65_536;
 const MAILBOX_BYTES = 1024 * 1024;
+
+const EMPTY_LOG: Written = {
+  position: 0,
+  line: 0,
+  cuts: 0,
+  segment: 0,
+  segmentBytes: 0,
+  segmentSinceUs: 0,
+  segments: 0,
+  rawBytes: 0,
+  compressedBytes: 0,
+  lastArrivedUs: 0,
+  oldestUs: 0,
+};
 
 export interface DaemonMemory {
   readonly ring: RingMemory;
@@ -36,7 +56,8 @@ export interface DaemonMemory {
   readonly syncBell: SharedArrayBuffer;
   readonly mainBell: SharedArrayBuffer;
   readonly maxLineBytes: number;
-  readonly clientMemoryUs: number;
+  /** What a reload changes. */
+  readonly settings: SharedArrayBuffer;
 }
 
 /** What the configuration says of the state. */
@@ -64,14 +85,12 @@ export function allocateDaemon(
   written: Written,
   logged: readonly Partial<Limits>[] = [],
 ): DaemonMemory {
-  // A slot is free again only when the fold has passed the end of its connection, so some more than can be open.
-  const slots = config.ingest.maxConnections * 2;
   const limits = largestLimits(stateLimitsOf(config), logged);
   return {
     ring: allocateRing(config.ring.bytes, written.position),
     cuts: allocateCuts(CUT_ENTRIES),
     mailbox: allocateMailbox(MAILBOX_BYTES),
-    ledger: allocateLedger(slots),
+    ledger: allocateLedger(CONNECTION_SLOTS),
     vitals: allocateVitals(),
     progress: allocateProgress(written.position, written.line, written.lastArrivedUs),
     tables: allocateTables(limits),
@@ -84,6 +103,22 @@ export function allocateDaemon(
     syncBell: allocateBell(),
     mainBell: allocateBell(),
     maxLineBytes: config.ingest.maxLineBytes,
-    clientMemoryUs: config.ingest.clientMemoryMs * 1000,
+    settings: allocateSettings(settingsOf(config)),
   };
+}
+
+export function settingsOf({ archive, ingest }: Config): SettingValues {
+  const { segmentBytes, segmentAgeMs, syncIntervalMs } = archive;
+  return { segmentBytes, segmentAgeMs, syncIntervalMs, clientMemoryMs: ingest.clientMemoryMs };
+}
+
+/** What all of it takes once every table is full. Asks for it, and touches nothing. @throws RangeError where it is refused */
+export function sharedBytesMax(config: Config): number {
+  return bytesOf(allocateDaemon(config, EMPTY_LOG));
+}
+
+function bytesOf(memory: unknown): number {
+  if (memory instanceof SharedArrayBuffer) return memory.byteLength;
+  if (typeof memory !== 'object' || memory === null) return 0;
+  return Object.values(memory).reduce((sum: number, one) => sum + bytesOf(one), 0);
 }

@@ -17,11 +17,14 @@ import { TableCopies } from '../checkpoint/table-copies.js';
 import type { Config } from '../config/config.js';
 import { foldersOf } from '../config/folders.js';
 import { readVersion } from '../config/version.js';
+import type { ControlNews } from '../control/server.js';
 import { IngestServer } from '../ingest/server.js';
 import { createArrivalClock, createWallClock } from '../model/clock.js';
 import { EXIT_BUG, EXIT_DONE, Failure, failureOfSystemError } from '../model/failure.js';
+import { whyNotReady } from '../query/status.js';
 import { Bell } from '../ring/bell.js';
-import { Ledger } from '../ring/ledger.js';
+import { Ledger, type Peer } from '../ring/ledger.js';
+import { Settings } from '../ring/settings.js';
 import {
   STAGE_ARCHIVE,
   STAGE_CONTROL,
@@ -36,13 +39,16 @@ import type { StateLimits } from '../state/layout.js';
 import { decodeLimits } from '../state/limits.js';
 import { Tables } from '../state/tables.js';
 import { Checkpoints } from './checkpoints.js';
-import { lockFile, shutdownRead } from './libc.js';
+import { lockFile, peerOf, shutdownRead } from './libc.js';
 import { createLog, type Log, RateLimited } from './log.js';
-import { allocateDaemon, type DaemonMemory, stateLimitsOf } from './memory.js';
+import { allocateDaemon, type DaemonMemory, settingsOf, stateLimitsOf } from './memory.js';
 import type { Rebuilt } from './rebuild.js';
 import { RefusalLog } from './refusal-log.js';
+import { tellReload, tryReload } from './reload.js';
+import { type ActivatedSocket, takeActivatedSocket } from './socket-activation.js';
 import { freeSocketPath, setSocketAccess } from './socket-path.js';
 import { type Stage, Supervisor } from './supervisor.js';
+import { Systemd } from './systemd.js';
 import { ThreadPool } from './thread-pool.js';
 import { Ticker } from './ticker.js';
 
@@ -53,17 +59,23 @@ const POOL_IDLE_MS = 10_000;
 const VITALS_MS = 1000;
 const DIRECTORY_MODE = 0o750;
 
-/** Resolves with the exit code when the daemon has drained. @throws Failure where it cannot start */
-export async function runDaemon(config: Config): Promise<number> {
+/**
+ * Resolves with the exit code when the daemon has drained.
+ * @param readConfig reads the configuration again, from where it came
+ * @throws Failure where it cannot start
+ */
+export async function runDaemon(config: Config, readConfig: () => Config): Promise<number> {
   const log = createLog({ ...config.log, stderr: process.stderr, env: process.env });
-  const paths = preparePaths(config);
+  const systemd = Systemd.of(process.env, process.pid, log);
+  const activated = takeActivatedSocket(process.env, process.pid);
+  const paths = preparePaths(config, activated);
   const lock = lockFile(join(config.stateDir, 'lock'), `the state directory ${config.stateDir}`);
-  await freeSocketPath(paths.ingest);
+  if (activated === null) await freeSocketPath(paths.ingest);
   await freeSocketPath(paths.control);
   const recovered = recoverLog(paths.archive, paths.durableMark);
   tellRecovery(recovered, log);
   tellAhead(recoverCheckpoints(paths.checkpoints, recovered.nextLine - 1), recovered, log);
-  const daemon = new Daemon(config, paths, recovered, log);
+  const daemon = new Daemon(config, paths, { activated, systemd, readConfig }, recovered, log);
   try {
     await daemon.start();
     return await daemon.ended;
@@ -81,7 +93,14 @@ interface Paths {
   readonly rejects: string;
 }
 
-function preparePaths({ stateDir, runtimeDir }: Config): Paths {
+interface Service {
+  /** The ingest socket that systemd holds; null: the daemon makes its own. */
+  readonly activated: ActivatedSocket | null;
+  readonly systemd: Systemd;
+  readonly readConfig: () => Config;
+}
+
+function preparePaths({ stateDir, runtimeDir }: Config, activated: ActivatedSocket | null): Paths {
   for (const directory of [stateDir, runtimeDir]) {
     try {
       mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
@@ -90,7 +109,7 @@ function preparePaths({ stateDir, runtimeDir }: Config): Paths {
     }
   }
   return {
-    ingest: join(runtimeDir, 'ingest.sock'),
+    ingest: activated?.path ?? join(runtimeDir, 'ingest.sock'),
     control: join(runtimeDir, 'control.sock'),
     archive: join(stateDir, 'archive'),
     durableMark: join(stateDir, 'durable'),
@@ -149,8 +168,9 @@ function limitsOfCheckpoints(directory: string): StateLimits[] {
 class Daemon {
   /** The exit code. */
   readonly ended: Promise<number>;
-  readonly #config: Config;
+  #config: Config;
   readonly #paths: Paths;
+  readonly #service: Service;
   readonly #recovered: RecoveredLog;
   readonly #log: Log;
   readonly #memory: DaemonMemory;
@@ -167,9 +187,10 @@ class Daemon {
   #end!: (code: number) => void;
   #stopping = false;
 
-  constructor(config: Config, paths: Paths, recovered: RecoveredLog, log: Log) {
+  constructor(config: Config, paths: Paths, service: Service, recovered: RecoveredLog, log: Log) {
     this.#config = config;
     this.#paths = paths;
+    this.#service = service;
     this.#recovered = recovered;
     this.#log = log;
     this.ended = new Promise((resolve) => {
@@ -183,16 +204,22 @@ class Daemon {
     new DamageList(this.#memory.damage).add(damageOf(recovered));
     this.#vitals = new Vitals(this.#memory.vitals);
     this.#refusals = new RefusalLog(log, paths.rejects);
-    const drops = new RateLimited({ countMax: 1, intervalMs: 10_000, nowMs: () => performance.now() });
+    const refused = new RateLimited({ countMax: 1, intervalMs: 10_000, nowMs: () => performance.now() });
     this.#ingest = new IngestServer(this.#memory, new Ledger(this.#memory.ledger), {
       maxLineBytes: config.ingest.maxLineBytes,
       maxConnections: config.ingest.maxConnections,
       now: createArrivalClock(createWallClock(), recovered.lastArrivalUs),
       shutdownRead,
-      onDrop: () =>
-        drops.say('connections', (more) => {
-          log.warn(`refused a connection: ingest.max_connections is ${config.ingest.maxConnections}${more}`);
-        }),
+      peerOf,
+      admits: (peer) => admits(this.#config.ingest.allowUids, peer),
+      onRefused: (reason, peer) => {
+        const { maxConnections } = this.#config.ingest;
+        const isUser = reason === 'allow_uids';
+        const why = isUser ? `does not name user ${peer?.uid}` : `is ${maxConnections}`;
+        refused.say(isUser ? `user ${peer?.uid}` : reason, (more) =>
+          log.warn({ reason, ...peer }, `refused a connection: ingest.${reason} ${why}${more}`),
+        );
+      },
     });
     this.#ticker = new Ticker(new Tables(this.#memory.tables), {
       tryTick: (kind, payload) => this.#ingest.tryTick(kind, payload),
@@ -227,32 +254,43 @@ class Daemon {
     this.#ticker.start(stateLimitsOf(this.#config));
     const stages = this.#runStages();
     const listening = this.#startControl();
-    await this.#ingest.listen({ path: this.#paths.ingest });
-    setSocketAccess(this.#paths.ingest, this.#config.ingest.mode, this.#config.ingest.group);
-    await listening;
+    this.#service.systemd.watch({
+      memory: this.#memory,
+      notReady: () => whyNotReady(this.#vitals),
+      syncIntervalMs: () => this.#config.archive.syncIntervalMs,
+    });
+    const url = await listening;
     setSocketAccess(this.#paths.control, this.#config.control.mode, null);
+    await this.#listen();
     this.#watchMainThread();
     this.#vitals.setState(STAGE_INGEST, STAGE_RUNNING);
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => this.#onSignal(signal, stages));
     }
+    process.on('SIGHUP', () => this.#onReload());
     this.#ignoreOtherSignals();
     const { ingest, control } = this.#paths;
     this.#log.info(
-      { ingest, control, state: this.#config.stateDir, pid: process.pid },
+      { ingest, control, ...(url && { url }), state: this.#config.stateDir, pid: process.pid },
       `listening; next, in another shell: ${commandLine(this.#config, 'status')}`,
     );
-    if (this.#config.control.listen !== null) {
-      this.#log.warn('control.listen is not built yet: only the control socket answers');
+  }
+
+  async #listen(): Promise<void> {
+    const { activated } = this.#service;
+    if (activated !== null) {
+      // Path, mode and group are the socket unit's.
+      await this.#ingest.listen({ fd: activated.fd });
+    } else {
+      await this.#ingest.listen({ path: this.#paths.ingest });
+      setSocketAccess(this.#paths.ingest, this.#config.ingest.mode, this.#config.ingest.group);
     }
   }
 
   #runStages(): Promise<unknown> {
     const memory = this.#memory;
     const directory = this.#paths.archive;
-    const { segmentBytes, segmentAgeMs, syncIntervalMs } = this.#config.archive;
     const rejectsDirectory = this.#paths.rejects;
-    const options = { directory, rejectsDirectory, segmentBytes, segmentAgeMs, syncIntervalMs };
     const stages: Stage[] = [
       {
         row: STAGE_FOLD,
@@ -264,7 +302,7 @@ class Daemon {
         row: STAGE_ARCHIVE,
         name: 'archive',
         file: workerFile('archive'),
-        task: () => ({ data: { memory, options } }),
+        task: () => ({ data: { memory, directory, rejectsDirectory } }),
       },
       {
         row: STAGE_SYNC,
@@ -287,21 +325,23 @@ class Daemon {
     return { data, transfer: [port2] };
   }
 
-  /** Resolves when the control thread listens. */
-  #startControl(): Promise<void> {
-    return new Promise((resolve) => {
+  /** Resolves when the control thread listens, with its URL if it has one. @throws Failure where it cannot */
+  #startControl(): Promise<string | null> {
+    return new Promise((resolve, reject) => {
       const task = (rerun: boolean) => {
         const { port1, port2 } = new MessageChannel();
-        port1.on('message', (message: 'listening' | { readonly warning: string } | Error) => {
-          if (message === 'listening') resolve();
-          else if ('warning' in message) this.#log.warn(message.warning);
-          else this.#log.error({ err: message }, 'a request on the control socket failed');
+        port1.on('message', (news: ControlNews) => {
+          if (news.kind === 'listening') resolve(news.url);
+          else if (news.kind === 'failure') reject(new Failure(news.code, news.text));
+          else if (news.kind === 'warning') this.#log.warn(news.text);
+          else this.#log.error({ err: news.error }, 'a request on the control socket failed');
         });
         this.#controlPort = port1;
         if (rerun) removeIfThere(this.#paths.control);
         const data = {
           memory: this.#memory,
-          path: this.#paths.control,
+          rerun,
+          places: { path: this.#paths.control, address: this.#config.control.listen },
           archiveDirectory: this.#paths.archive,
           checkpointDirectory: this.#paths.checkpoints,
           version: readVersion(),
@@ -336,9 +376,23 @@ class Daemon {
   /** What would end a daemon by default, or open a debugger (SIGUSR1), does not. */
   #ignoreOtherSignals(): void {
     process.on('SIGUSR1', () => {});
-    for (const signal of ['SIGHUP', 'SIGUSR2'] as const) {
-      process.on(signal, () => this.#log.warn({ signal }, 'this signal has no effect yet'));
+    process.on('SIGUSR2', (signal) => this.#log.warn({ signal }, 'this signal has no effect yet'));
+  }
+
+  #onReload(): void {
+    const { systemd, readConfig } = this.#service;
+    systemd.reloading();
+    const reload = tryReload(this.#config, readConfig, this.#log);
+    if (reload !== null) {
+      this.#config = reload.config;
+      new Settings(this.#memory.settings).set(settingsOf(reload.config));
+      this.#ticker.changeLimits(stateLimitsOf(reload.config));
+      this.#checkpoints.setInterval(reload.config.checkpoint.intervalMs);
+      this.#ingest.setMaxConnections(reload.config.ingest.maxConnections);
+      this.#log.level = reload.config.log.level;
+      tellReload(reload, this.#log);
     }
+    systemd.reloaded();
   }
 
   #onSignal(signal: 'SIGTERM' | 'SIGINT', stages: Promise<unknown>): void {
@@ -359,9 +413,11 @@ class Daemon {
 
   /** Along the path of the data: no more in, all of it folded, written, durable, answered. */
   async #drain(stages: Promise<unknown>): Promise<void> {
+    this.#service.systemd.stopping();
     this.#vitals.setState(STAGE_INGEST, STAGE_DONE);
     this.#ticker.stop();
-    await this.#ingest.drain(() => removeIfThere(this.#paths.ingest));
+    const { activated } = this.#service;
+    await this.#ingest.drain(activated === null ? () => removeIfThere(this.#paths.ingest) : null);
     await this.#checkpoints.drain();
     this.#vitals.stop();
     new Bell(this.#memory.foldBell).ring();
@@ -400,6 +456,11 @@ function damageOf({ damage, cuts }: RecoveredLog) {
       return { path: path + UNREADABLE_SUFFIX, offset, bytes, firstLine, lastLine: null };
     }),
   ];
+}
+
+/** @param allowUids null: all. A peer that nobody knows is none of them */
+function admits(allowUids: readonly number[] | null, peer: Peer | null): boolean {
+  return allowUids === null || (peer !== null && allowUids.includes(peer.uid));
 }
 
 function workerFile(name: string): URL {

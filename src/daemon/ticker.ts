@@ -36,9 +36,14 @@ export class Ticker {
 
   /** Says these limits before anything else, and from then on the time when it matters. */
   start(limits: Limits): void {
+    this.changeLimits(limits);
+    this.#timer = setInterval(() => this.step(), STEP_MS).unref();
+  }
+
+  /** Limits that hold from now on. */
+  changeLimits(limits: Limits): void {
     this.#limits = limits;
     this.step();
-    this.#timer = setInterval(() => this.step(), STEP_MS).unref();
   }
 
   stop(): void {

@@ -138,7 +138,7 @@ export function summarize(m: Float64Array, at = 0): Summary {
   if (count === 0) {
     return { count: 0, sum: 0, mean: null, variance: null, stddev: null, min: null, max: null };
   }
-  const sum = finite(m[at + MOMENT_SUM]! + m[at + MOMENT_SUM_ERROR]!, m[at + MOMENT_SUM]!);
+  const sum = sumOf(m, at);
   const m2 = m[at + MOMENT_M2]! + m[at + MOMENT_M2 + 1]!;
   const variance = count > 1 ? Math.max(0, m2) / (count - 1) : null;
   return {
@@ -150,6 +150,11 @@ export function summarize(m: Float64Array, at = 0): Summary {
     min: m[at + MOMENT_MIN]!,
     max: m[at + MOMENT_MAX]!,
   };
+}
+
+/** The sum of the values, with what its rounding has lost. */
+export function sumOf(m: Float64Array, at: number): number {
+  return finite(m[at + MOMENT_SUM]! + m[at + MOMENT_SUM_ERROR]!, m[at + MOMENT_SUM]!);
 }
 
 /** By the sum, whose error is known, unless it left the range of doubles or the values share most of their digits. */

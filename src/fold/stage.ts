@@ -41,6 +41,7 @@ import {
   TEXT_STRING,
 } from '../ring/mailbox.js';
 import { RingReader } from '../ring/reader.js';
+import { Settings } from '../ring/settings.js';
 import { STAGE_DONE, STAGE_FOLD, STAGE_RECOVERING, STAGE_RUNNING, Vitals } from '../ring/vitals.js';
 import type { TablesMemory } from '../state/layout.js';
 import { Tables } from '../state/tables.js';
@@ -79,8 +80,7 @@ export interface FoldMemory {
   readonly archiveBell: SharedArrayBuffer;
   readonly mainBell: SharedArrayBuffer;
   readonly maxLineBytes: number;
-  /** How long a client that is silent and not connected keeps its number, by the arrivals of the log. */
-  readonly clientMemoryUs: number;
+  readonly settings: SharedArrayBuffer;
 }
 
 /** Makes a copy of the tables when one is wished for. */
@@ -136,7 +136,7 @@ class Fold {
   readonly #archiveBell: Bell;
   readonly #mainBell: Bell;
   readonly #maxLineBytes: number;
-  readonly #clientMemoryUs: number;
+  readonly #settings: Settings;
   readonly #idle = new Int32Array(new SharedArrayBuffer(4));
   // Counts of the record in work.
   #accepted = 0;
@@ -150,7 +150,7 @@ class Fold {
   constructor(memory: FoldMemory, parts: FoldParts) {
     this.#parts = parts;
     this.#maxLineBytes = memory.maxLineBytes;
-    this.#clientMemoryUs = memory.clientMemoryUs;
+    this.#settings = new Settings(memory.settings);
     this.#tables = new Tables(memory.tables);
     const create = parts.createLifecycle ?? ((tables, decoder) => new Lifecycle(tables, decoder));
     this.#lifecycle = create(this.#tables, this.#decoder);
@@ -429,8 +429,8 @@ class Fold {
     const { arrivedUs } = this.#reader;
     const known = clients.find(id);
     if (known !== 0) {
-      const isForgotten =
-        clients.owner(known) === 0 && arrivedUs - clients.activeUs(known) > this.#clientMemoryUs;
+      const silentMs = (arrivedUs - clients.activeUs(known)) / 1000;
+      const isForgotten = clients.owner(known) === 0 && silentMs > this.#settings.clientMemoryMs;
       if (isForgotten) clients.restart(known, order, arrivedUs);
       return known;
     }

@@ -22,7 +22,13 @@ import {
   type RingMemory,
   readBytesMax,
 } from '../ring/layout.js';
-import { CONNECTION_CLOSING, CONNECTION_FREE, type Ledger } from '../ring/ledger.js';
+import {
+  CONNECTION_CLOSING,
+  CONNECTION_FREE,
+  type ConnectionRefusal,
+  type Ledger,
+  type Peer,
+} from '../ring/ledger.js';
 import {
   MAIL_ERROR,
   MAIL_SUPERSEDED,
@@ -54,11 +60,15 @@ export interface IngestMemory {
 export interface IngestOptions {
   readonly maxLineBytes: number;
   readonly maxConnections: number;
+  /** Who is at the other end of a descriptor; null: nobody knows. */
+  readonly peerOf: (fd: number) => Peer | null;
+  readonly admits: (peer: Peer | null) => boolean;
   /** Arrival time, µs, never going back. */
   readonly now: () => number;
   /** Ends the reading side of a file descriptor, after which what is in the kernel can still be read. */
   readonly shutdownRead: ((fd: number) => void) | null;
-  readonly onDrop: () => void;
+  /** A connection was refused. */
+  readonly onRefused: (reason: ConnectionRefusal, peer: Peer | null) => void;
   /** Tests read by 'data' as well. */
   readonly useOnread?: boolean;
 }
@@ -107,7 +117,9 @@ export class IngestServer {
   readonly #host: ConnectionHost;
   readonly #server: net.Server;
   readonly #open = new Map<number, Connection>();
+  /** Slots that were used before; above the top they never were. */
   readonly #freeSlots: number[] = [];
+  #topSlot = 0;
   /** Connections whose close record the fold has yet to pass, oldest first. */
   readonly #closing: Connection[] = [];
   /** Connections that are over, but found no room for their last record. */
@@ -136,7 +148,6 @@ export class IngestServer {
     this.#reserveBytes = this.#scratch.length + options.maxLineBytes + SPARE_BYTES;
     this.#resumeBytes = Math.max(capacityBytes / 2, 2 * this.#reserveBytes + 1024);
     this.#generations = new Int32Array(ledger.slots);
-    for (let slot = ledger.slots - 1; slot > 0; slot--) this.#freeSlots.push(slot);
     this.#host = {
       ring: this.#ring,
       ledger,
@@ -148,7 +159,7 @@ export class IngestServer {
       this.#accept(raw),
     );
     this.#server.maxConnections = options.maxConnections;
-    this.#server.on('drop', () => options.onDrop());
+    this.#server.on('drop', () => this.#refuse('max_connections', null));
   }
 
   get openConnections(): number {
@@ -197,16 +208,13 @@ export class IngestServer {
   /**
    * Takes no new connection but those that wait in the backlog, reads each until what its client has written is in, and
    * resolves when the fold has taken all of it.
-   * @param stopConnects makes the socket unreachable before the backlog is emptied
+   * @param stopConnects makes the socket unreachable before the backlog is emptied; null: somebody else holds the socket
+   * open, and what waits in the backlog is the next process's
    */
-  async drain(stopConnects: () => void): Promise<void> {
-    stopConnects();
-    let accepted = -1;
-    // The loop's poll accepts whatever waits; two turns without one mean that none waits.
-    for (let quiet = 0; quiet < 2; ) {
-      await new Promise((resolve) => setImmediate(resolve));
-      quiet = accepted === this.#accepts ? quiet + 1 : 0;
-      accepted = this.#accepts;
+  async drain(stopConnects: (() => void) | null): Promise<void> {
+    if (stopConnects !== null) {
+      stopConnects();
+      await this.#emptyBacklog();
     }
     this.#draining = true;
     this.#server.close();
@@ -215,6 +223,16 @@ export class IngestServer {
       this.#onDrained = resolve;
       this.wake();
     });
+  }
+
+  /** The loop's poll accepts whatever waits; two turns without one mean that none waits. */
+  async #emptyBacklog(): Promise<void> {
+    let accepted = -1;
+    for (let quiet = 0; quiet < 2; ) {
+      await new Promise((resolve) => setImmediate(resolve));
+      quiet = accepted === this.#accepts ? quiet + 1 : 0;
+      accepted = this.#accepts;
+    }
   }
 
   /** Answers what is durable by now. */
@@ -229,19 +247,36 @@ export class IngestServer {
     return this.#ring.published;
   }
 
+  /** From the next connection on. */
+  setMaxConnections(count: number): void {
+    this.#server.maxConnections = count;
+  }
+
   // Connections
+
+  #refuse(reason: ConnectionRefusal, peer: Peer | null): void {
+    this.#ledger.countRefused(reason);
+    this.#options.onRefused(reason, peer);
+  }
 
   #accept(raw: net.Socket): void {
     this.#accepts++;
-    const slot = this.#freeSlots.pop();
-    if (slot === undefined) {
+    const peer = this.#options.peerOf(descriptorOf(raw));
+    if (!this.#options.admits(peer)) {
       raw.destroy();
-      this.#options.onDrop();
+      this.#refuse('allow_uids', peer);
       return;
     }
+    const slot = this.#freeSlots.pop() ?? this.#topSlot + 1;
+    if (slot >= this.#ledger.slots) {
+      raw.destroy();
+      this.#refuse('max_connections', peer);
+      return;
+    }
+    this.#topSlot = Math.max(this.#topSlot, slot);
     const generation = (this.#generations[slot]! + 1) & 0x7fff_ffff;
     this.#generations[slot] = generation;
-    this.#ledger.open(slot, generation, this.#options.now());
+    this.#ledger.open(slot, generation, this.#options.now(), peer);
     const lines = new LineCollector(slot, this.#host);
     const socket = this.#readInto(raw, () => connection);
     const connection: Connection = {

@@ -8,6 +8,9 @@ export function connectionViews(ledger: Ledger, clients: Clients): object[] {
   return ledger.connections().map((connection) => ({
     id: connection.slot,
     client: clientOf(connection, ledger, clients),
+    pid: connection.peer?.pid ?? null,
+    uid: connection.peer?.uid ?? null,
+    gid: connection.peer?.gid ?? null,
     state: stateOf(connection),
     since: connection.sinceUs / 1e6,
     lines: connection.lines,

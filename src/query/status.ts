@@ -16,6 +16,8 @@ import { connectionViews } from './connections.js';
 
 export const RECOVERING = 'recovering: the tables are rebuilt out of the log';
 
+export type Status = ReturnType<StatusView['render']>;
+
 export interface StatusMemory {
   readonly ring: RingMemory;
   readonly ledger: LedgerMemory;
@@ -84,11 +86,7 @@ export class StatusView {
 
   /** @returns null when events are taken and questions answered, else why not yet, or not any more */
   notReady(): string | null {
-    if (this.#vitals.stopping) return 'stopping';
-    if (this.#vitals.state(STAGE_FOLD) !== STAGE_RUNNING)
-      return 'recovering: the tables are rebuilt out of the log';
-    if (this.#vitals.state(STAGE_INGEST) !== STAGE_RUNNING) return 'starting';
-    return null;
+    return whyNotReady(this.#vitals);
   }
 
   /** Whether the tables hold a part of the log only. At a drain, when the fold is done, they are whole. */
@@ -120,7 +118,7 @@ export class StatusView {
   }
 
   /** @param withConnections whether each connection is listed, which may be thousands */
-  render(withConnections = false): object {
+  render(withConnections = false) {
     const totals = this.#ledger.totals();
     const { workflows, tasks, cells, board } = this.#tables;
     const written = this.#board.written();
@@ -139,6 +137,8 @@ export class StatusView {
       degraded: this.degraded(),
       ingest: {
         connections: this.#ledger.openConnections(),
+        connections_taken: totals.connectionsTaken,
+        connections_refused: totals.connectionsRefused,
         lines: totals.lines,
         bytes: totals.bytes,
         accepted: totals.accepted,
@@ -217,4 +217,12 @@ export class StatusView {
 
 function numberOrNull(value: number): number | null {
   return Number.isNaN(value) ? null : value;
+}
+
+/** @returns null when events are taken and questions answered, else why not yet, or not any more */
+export function whyNotReady(vitals: Vitals): string | null {
+  if (vitals.stopping) return 'stopping';
+  if (vitals.state(STAGE_FOLD) !== STAGE_RUNNING) return RECOVERING;
+  if (vitals.state(STAGE_INGEST) !== STAGE_RUNNING) return 'starting';
+  return null;
 }

@@ -9,10 +9,12 @@
  *   │ generation │ state │ lines │ bytes │ since │ accepted │ rejected │ uncounted │ stalls │ by reason …  │
  *   └────────────┴───────┴───────┴───────┴───────┴──────────┴──────────┴───────────┴────────┴──────────────┘
  *     main writes these                  │         the fold writes these            main      fold, slot 0
- *   160      164      168          172    176      184
- *   ┌────────┬────────┬────────────┬──────┬────────┬──────┐
- *   │ client │ spoken │ superseded │      │ unread │      │   unread (bytes of answers): main, the others: the fold
- *   └────────┴────────┴────────────┴──────┴────────┴──────┘
+ *   160      164      168          172   176      184   188
+ *   ┌────────┬────────┬────────────┬─────┬────────┬─────┬─────┐
+ *   │ client │ spoken │ superseded │ pid │ unread │ uid │ gid │   the first three: the fold, the others: main
+ *   └────────┴────────┴────────────┴─────┴────────┴─────┴─────┘
+ *   unread: bytes of answers; pid: of the peer, and 1 more, so that 0 says that nobody knows the peer
+ *   slot 0:  0 the highest slot that was ever used · 136 connections taken · 144 refused, one double a reason
  *
  * `client` is the slot of its client in the table of clients, 0 without hello; `spoken` 1 once the connection has said a
  * control line; `superseded` 1 once a newer connection has its client. The fold knows by them what a connection is after
@@ -24,6 +26,7 @@
  * close reads what the fold has written before what main has.
  */
 
+import assert from 'node:assert/strict';
 import { REFUSAL_REASONS } from '../model/refusal.js';
 
 export const SLOT_BYTES = 192;
@@ -47,7 +50,18 @@ const BY_REASON = 8;
 const CLIENT = 40; // in words
 const SPOKEN = 41;
 const SUPERSEDED = 42;
+const PEER_PID = 43;
+const PEER_UID = 46;
+const PEER_GID = 47;
 const UNREAD = 22; // in doubles
+// Of slot 0 alone.
+const TOP = 0; // in words
+const TAKEN = 17; // in doubles
+const REFUSED = 18;
+
+/** Why a connection is refused, and the order of their counters. */
+export const CONNECTION_REFUSALS = ['max_connections', 'allow_uids'] as const;
+export type ConnectionRefusal = (typeof CONNECTION_REFUSALS)[number];
 
 /** The slot of the whole process. */
 export const SLOT_TOTAL = 0;
@@ -58,6 +72,7 @@ export interface LedgerMemory {
 }
 
 export function allocateLedger(connections: number): LedgerMemory {
+  assert(BY_REASON + REFUSAL_REASONS.length <= TAKEN && REFUSED + CONNECTION_REFUSALS.length <= CLIENT / 2);
   const slots = connections + 1;
   return { slots, data: new SharedArrayBuffer(slots * SLOT_BYTES) };
 }
@@ -74,6 +89,16 @@ interface LedgerSums {
 export interface LedgerTotals extends LedgerSums {
   stalls: number;
   rejectedByReason: Record<string, number>;
+  connectionsTaken: number;
+  connectionsRefused: Record<ConnectionRefusal, number>;
+}
+
+/** The other side of a connection, when it connected. */
+export interface Peer {
+  /** 0: in a namespace that this process does not see */
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
 }
 
 export interface LedgerConnection extends LedgerSums {
@@ -83,6 +108,8 @@ export interface LedgerConnection extends LedgerSums {
   /** Slot of its client in the table of clients; 0: it said no hello, or has lost its client. */
   readonly client: number;
   readonly isSuperseded: boolean;
+  /** null: the system does not say it */
+  readonly peer: Peer | null;
   readonly sinceUs: number;
   /** Of answers that it has not read. */
   readonly unreadBytes: number;
@@ -101,12 +128,24 @@ export class Ledger {
 
   // Main.
 
-  open(slot: number, generation: number, sinceUs: number): void {
+  open(slot: number, generation: number, sinceUs: number, peer: Peer | null = null): void {
     const at = slot * SLOT_DOUBLES;
+    const word = slot * SLOT_WORDS;
     this.#doubles.fill(0, at, at + SLOT_DOUBLES);
     this.#doubles[at + SINCE] = sinceUs;
-    this.#words[slot * SLOT_WORDS + GENERATION] = generation;
-    this.#words[slot * SLOT_WORDS + STATE] = CONNECTION_OPEN;
+    if (peer !== null) {
+      this.#words[word + PEER_PID] = peer.pid + 1;
+      this.#words[word + PEER_UID] = peer.uid;
+      this.#words[word + PEER_GID] = peer.gid;
+    }
+    this.#words[word + GENERATION] = generation;
+    this.#words[word + STATE] = CONNECTION_OPEN;
+    if (slot > this.#words[TOP]!) this.#words[TOP] = slot;
+    this.#doubles[TAKEN]! += 1;
+  }
+
+  countRefused(reason: ConnectionRefusal): void {
+    this.#doubles[REFUSED + CONNECTION_REFUSALS.indexOf(reason)]! += 1;
   }
 
   setState(slot: number, state: number): void {
@@ -187,24 +226,33 @@ export class Ledger {
 
   openConnections(): number {
     let open = 0;
-    for (let slot = 1; slot < this.slots; slot++) if (this.state(slot) === CONNECTION_OPEN) open++;
+    for (let slot = 1; slot <= this.#words[TOP]!; slot++) if (this.state(slot) === CONNECTION_OPEN) open++;
     return open;
   }
 
   totals(): LedgerTotals {
     const sums = this.#sums(SLOT_TOTAL);
+    const connectionsRefused = Object.fromEntries(
+      CONNECTION_REFUSALS.map((reason, i) => [reason, this.#doubles[REFUSED + i]!]),
+    ) as Record<ConnectionRefusal, number>;
     const rejectedByReason: Record<string, number> = {};
     REFUSAL_REASONS.forEach((reason, i) => {
       const count = this.#doubles[BY_REASON + i]!;
       if (count > 0) rejectedByReason[reason] = count;
     });
-    return { ...sums, stalls: this.#doubles[STALLS]!, rejectedByReason };
+    return {
+      ...sums,
+      stalls: this.#doubles[STALLS]!,
+      rejectedByReason,
+      connectionsTaken: this.#doubles[TAKEN]!,
+      connectionsRefused,
+    };
   }
 
   /** The connections that are open, or closed and not yet folded to their end. */
   connections(): LedgerConnection[] {
     const found: LedgerConnection[] = [];
-    for (let slot = 1; slot < this.slots; slot++) {
+    for (let slot = 1; slot <= this.#words[TOP]!; slot++) {
       const generation = this.generation(slot);
       const state = this.state(slot);
       if (state === CONNECTION_FREE) continue;
@@ -215,6 +263,7 @@ export class Ledger {
         isOpen: state === CONNECTION_OPEN,
         client: this.client(slot),
         isSuperseded: this.isSuperseded(slot),
+        peer: this.#peer(slot),
         sinceUs: this.#doubles[at + SINCE]!,
         unreadBytes: this.#doubles[at + UNREAD]!,
         ...this.#sums(slot),
@@ -223,6 +272,13 @@ export class Ledger {
       if (this.generation(slot) === generation) found.push(connection);
     }
     return found;
+  }
+
+  #peer(slot: number): Peer | null {
+    const at = slot * SLOT_WORDS;
+    const pid = this.#words[at + PEER_PID]! - 1;
+    if (pid < 0) return null;
+    return { pid, uid: this.#words[at + PEER_UID]! >>> 0, gid: this.#words[at + PEER_GID]! >>> 0 };
   }
 
   #sums(slot: number): LedgerSums {

@@ -238,7 +238,9 @@ export class Cells {
     const block = this.table.words[slot * this.table.slotWords + LABELS]!;
     if (block === 0) return [];
     const count = Math.min(this.#names.lengthOf(block) >> 2, 32);
-    return Array.from({ length: count }, (_, i) => this.#names.wordOf(block, i));
+    const refs: number[] = [];
+    for (let i = 0; i < count; i++) refs.push(this.#names.wordOf(block, i));
+    return refs;
   }
 
   get indexBytes(): number {

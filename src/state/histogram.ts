@@ -212,6 +212,28 @@ export class Buckets {
     return first;
   }
 
+  /** For readers: tells the octave of each block of the list. Bounded as `collect` is. */
+  eachOctave(first: number, tell: (octave: number, block: number) => void): void {
+    const table = this.#table;
+    let block = first;
+    for (let steps = 0; block > 0 && block < table.top && steps < LIST_STEPS_MAX; steps++) {
+      const at = block * table.slotWords;
+      tell(table.words[at + OCTAVE]!, block);
+      block = table.words[at + NEXT]!;
+    }
+  }
+
+  /** For readers: the values in all buckets of a block. */
+  countOf(block: number): number {
+    const { words, doubles, slotWords, slotDoubles } = this.#table;
+    const counters = block * slotDoubles + COUNTERS;
+    let count = 0;
+    for (let mask = words[block * slotWords + MASK]!; mask !== 0; mask &= mask - 1) {
+      count += doubles[counters + 31 - Math.clz32(mask & -mask)]!;
+    }
+    return count;
+  }
+
   release(first: number): void {
     let block = first;
     while (block !== 0) {

@@ -34,7 +34,8 @@ const CLASS_BYTES = 8;
 const LENGTH_BYTES = 4;
 /** Between the length and the first double. */
 const DOUBLES_PADDING = 4;
-const BYTES_MAX = CLASS_COUNT * CLASS_BYTES - LENGTH_BYTES;
+/** No block holds more. */
+export const BLOCK_BYTES_MAX = CLASS_COUNT * CLASS_BYTES - LENGTH_BYTES;
 
 /** The lists that an interned string heads. */
 export const LIST_AGENT = 0;
@@ -313,11 +314,24 @@ export class Names {
     return this.words[ref * 2 + 1 + index]!;
   }
 
+  /**
+   * For readers: copies the string's bytes to `into`, which has room for BLOCK_BYTES_MAX of them.
+   * @returns how many; the slot's lock tells whether the block was freed meanwhile
+   */
+  copyBytes(ref: number, into: Uint8Array, at: number): number {
+    if (ref === 0) return 0;
+    const from = ref * 8 + LENGTH_BYTES;
+    const length = Math.min(Math.max(this.lengthOf(ref), 0), BLOCK_BYTES_MAX);
+    // A loop: names are short, and `set` out of shared memory is a call that costs more than they do.
+    for (let i = 0; i < length; i++) into[at + i] = this.#bytes[from + i]!;
+    return length;
+  }
+
   /** For readers: the string, or what stands there if the block was freed meanwhile (the slot's lock tells). */
   text(ref: number): string {
     if (ref === 0) return '';
     const from = ref * 8 + LENGTH_BYTES;
-    const length = Math.min(Math.max(this.lengthOf(ref), 0), BYTES_MAX);
+    const length = Math.min(Math.max(this.lengthOf(ref), 0), BLOCK_BYTES_MAX);
     return Buffer.from(this.#bytes.slice(from, from + length)).toString('utf8');
   }
 }

@@ -17,6 +17,7 @@ test('without file, environment and flags every option has its default', () => {
     ingest: {
       mode: 0o660,
       group: null,
+      allowUids: null,
       maxLineBytes: 64 * KiB,
       maxConnections: 4096,
       maxClients: 10_000,

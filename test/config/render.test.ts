@@ -36,6 +36,10 @@ function settings(option: Option): fc.Arbitrary<string> {
       return fc.integer({ min: 0, max: 0o777 }).map((mode) => mode.toString(8).padStart(4, '0'));
     case 'string':
       return fc.string({ maxLength: 50, unit: 'binary' }).filter((text) => !text.includes('\0'));
+    case 'user-ids':
+      return fc
+        .uniqueArray(fc.integer({ min: 0, max: 0xffff_fffe }), { maxLength: 5 })
+        .map((ids) => ids.join(','));
     case 'loopback-address':
       return fc.constantFrom('', '127.0.0.1:9187', '[::1]:1', 'localhost:65535');
   }

@@ -39,6 +39,10 @@ test.each<[string, string, Value]>([
   ['ingest.mode', '0o660', 0o660],
   ['ingest.group', '"adm"', 'adm'],
   ['ingest.group', '""', null],
+  ['ingest.allow_uids', '""', null],
+  ['ingest.allow_uids', '"1000"', [1000]],
+  ['ingest.allow_uids', '" 0 ,1000,0, 4294967294"', [0, 1000, 4294967294]],
+  ['ingest.allow_uids', '1000', [1000]],
   ['control.listen', '"127.0.0.1:9187"', { host: '127.0.0.1', port: 9187 }],
   ['control.listen', '"127.9.9.9:0"', { host: '127.9.9.9', port: 0 }],
   ['control.listen', '"localhost:80"', { host: 'localhost', port: 80 }],
@@ -49,6 +53,15 @@ test.each<[string, string, Value]>([
 });
 
 test.each<[string, string, string]>([
+  [
+    'ingest.allow_uids',
+    '"root"',
+    'must be user ids with commas between them, as "0, 1000", or empty, is "root"',
+  ],
+  ['ingest.allow_uids', '"1,,2"', 'is "1,,2"'],
+  ['ingest.allow_uids', '-1', 'is -1'],
+  ['ingest.allow_uids', '4294967295', 'is 4294967295'],
+  ['ingest.allow_uids', '[0]', 'is a list'],
   [
     'archive.max_bytes',
     '"64KB"',

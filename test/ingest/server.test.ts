@@ -56,7 +56,9 @@ class Ingest {
       maxConnections: 32,
       now: () => 1,
       shutdownRead: null,
-      onDrop: () => {},
+      peerOf: () => null,
+      admits: () => true,
+      onRefused: () => {},
       useOnread,
     });
     this.#reader = new RingReader(ring, CURSOR_PUBLISHED, 0);

@@ -98,7 +98,7 @@ test('a slot that is opened again begins at zero, and leaves the sums of the pro
 
 test('each connection has an account of its own, until the fold has passed its end', () => {
   const ledger = new Ledger(allocateLedger(3));
-  ledger.open(1, 1, 5);
+  ledger.open(1, 1, 5, { pid: 0, uid: 4294967294, gid: 7 });
   ledger.open(3, 4, 6);
   ledger.countRead(1, 7, 70);
   ledger.setFolded(1, 2, 1, 1);
@@ -114,6 +114,7 @@ test('each connection has an account of its own, until the fold has passed its e
       isOpen: true,
       client: 9,
       isSuperseded: false,
+      peer: { pid: 0, uid: 4294967294, gid: 7 },
       sinceUs: 5,
       unreadBytes: 500,
       ...{ lines: 6, bytes: 70, accepted: 2, rejected: 1, dropped: 0, inFlight: 3 },
@@ -124,6 +125,7 @@ test('each connection has an account of its own, until the fold has passed its e
       isOpen: false,
       client: 0,
       isSuperseded: true,
+      peer: null,
       sinceUs: 6,
       unreadBytes: 0,
       ...none,

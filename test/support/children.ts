@@ -1,6 +1,6 @@
 /** Child processes of a test: none of them outlives it, however it ends. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const living = new Set<ChildProcess>();
@@ -15,20 +15,16 @@ export interface Ended {
   readonly stderr: string;
 }
 
-export class Child {
+/** Any program. Its standard input is what `write` gives it. */
+export class Program {
   readonly pid: number;
   readonly ended: Promise<Ended>;
   stdout = '';
   stderr = '';
-  readonly #process: ChildProcess;
+  readonly #process: ChildProcessWithoutNullStreams;
 
-  /** @param script path below dist/ */
-  constructor(script: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    const file = fileURLToPath(new URL(`../../dist/${script}`, import.meta.url));
-    const child = spawn(process.execPath, [file, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...environment(), ...env },
-    });
+  constructor(file: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    const child = spawn(file, args, { stdio: 'pipe', env: { ...environment(), ...env } });
     this.#process = child;
     this.pid = child.pid!;
     living.add(child);
@@ -51,6 +47,14 @@ export class Child {
     return living.has(this.#process);
   }
 
+  write(text: string): void {
+    this.#process.stdin.write(text);
+  }
+
+  endInput(): void {
+    this.#process.stdin.end();
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#process.kill(signal);
   }
@@ -61,10 +65,24 @@ export class Child {
   }
 }
 
+/** A script of ours, without an input. */
+export class Child extends Program {
+  /** @param script path below dist/ */
+  constructor(script: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    super(process.execPath, [builtFile(script), ...args], env);
+    this.endInput();
+  }
+}
+
+/** @param script path below dist/ */
+export function builtFile(script: string): string {
+  return fileURLToPath(new URL(`../../dist/${script}`, import.meta.url));
+}
+
 /** Without what would configure a daemon: the tests say all that they mean. */
 function environment(): Record<string, string | undefined> {
   const entries = Object.entries(process.env);
   const foreign =
-    /^(TALLYD_|XDG_|RUNTIME_DIRECTORY$|STATE_DIRECTORY$|JOURNAL_STREAM$|NOTIFY_SOCKET$|NODE_OPTIONS$)/;
+    /^(TALLYD_|XDG_|RUNTIME_DIRECTORY$|STATE_DIRECTORY$|JOURNAL_STREAM$|NOTIFY_SOCKET$|WATCHDOG_|LISTEN_|NODE_OPTIONS$)/;
   return Object.fromEntries(entries.filter(([name]) => !foreign.test(name)));
 }

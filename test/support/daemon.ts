@@ -111,9 +111,10 @@ export class TestDaemon {
     return synced;
   }
 
-  get(path: string, method = 'GET'): Promise<HttpAnswer> {
+  get(path: string, method = 'GET', headers: Record<string, string> = {}): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
-      const options = { socketPath: join(this.runtimeDir, 'control.sock'), path, method, agent: false };
+      const socketPath = join(this.runtimeDir, 'control.sock');
+      const options = { socketPath, path, method, headers, agent: false };
       const asked = request(options, (response) => {
         let text = '';
         response.setEncoding('utf8');

@@ -112,6 +112,8 @@ export class Pipeline {
         maxClients: this.limits.maxClients,
         clientMemoryMs: 1e9,
       },
+      // The archive of a pipeline has options of its own.
+      archive: {},
       state: this.limits,
       stats: this.limits,
     } as unknown as Config;

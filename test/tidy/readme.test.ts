@@ -12,6 +12,7 @@ const documents = [
   'CONTRIBUTING.md',
   'CHANGELOG.md',
   'systemd/README.md',
+  ...filesBelow('docs'),
   ...filesBelow('src'),
 ].filter((path) => path.endsWith('.md'));
 

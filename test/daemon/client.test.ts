@@ -109,7 +109,10 @@ test('tallyd send --client brings each line of a file once, though it and the da
   onTestFinished(() => sender.kill());
   await daemon.statusWhere(({ archive }) => archive.durable_seq > 5000);
   await sender.kill();
-  const { archive, ingest } = await daemon.statusWhere(({ ingest }) => ingest.in_flight === 0);
+  // All that the first one wrote is durable, so what comes then is of the second.
+  const { archive, ingest } = await daemon.statusWhere((status) => {
+    return status.ingest.in_flight === 0 && status.archive.durable_seq === status.ingest.lines;
+  });
   expect(ingest.lines).toBeLessThan(lines.length);
   sender = start();
   await daemon.statusWhere(({ archive: now }) => now.durable_seq > archive.durable_seq + 5000);

@@ -7,6 +7,7 @@
 export const READY = 'ready\n';
 
 const PERIOD = 10;
+const WORKFLOWS = 40;
 
 /** Of each ten lines one is refused, two begin and end a task, and seven are samples. */
 export function tortureLine(client: string, n: number): string {
@@ -14,10 +15,11 @@ export function tortureLine(client: string, n: number): string {
   const group = Math.floor(n / PERIOD);
   if (isRefused(n)) return `{"type":"sample","client":"${client}","n":${n}}`;
   const pad = 'x'.repeat(scramble(n) % 200);
+  const task = `"workflow":"${client}-${group % WORKFLOWS}","task":"t${group}","agent":"${client}"`;
   const tail = `"client":"${client}","n":${n},"pad":"${pad}"}`;
-  if (place === 7) return `{"type":"task.start","task":"t${group}","agent":"${client}",${tail}`;
+  if (place === 7) return `{"type":"task.start",${task},${tail}`;
   if (place === 8) {
-    return `{"type":"task.end","task":"t${group}","agent":"${client}","status":"completed","duration":${valueOfLine(n)},${tail}`;
+    return `{"type":"task.end",${task},"status":"completed","duration":${valueOfLine(n)},${tail}`;
   }
   return `{"type":"sample","name":"load","value":${valueOfLine(n)},"tags":{"client":"${client}","place":"${place}"},${tail}`;
 }

@@ -5,7 +5,8 @@
  *
  * - the log has each line that a client owes, once, in its order, and no other;
  * - no acknowledged line was missing at any moment (each client watches over its own);
- * - the aggregates are those of exactly these lines, before and after one more start.
+ * - the aggregates are those of exactly these lines, before and after one more start;
+ * - `tallyd replay` finds the whole state to be that of the log, from its first line on.
  *
  * An episode is some rounds on one state directory; a round is one stroke of fate. Everything random follows from the seed, but
  * for what the operating system adds by its scheduling: a failure comes back with its seed often, not always.
@@ -169,8 +170,10 @@ class Episode {
     await daemon.kill();
     await daemon.restart(this.#settings);
     await this.#assertAggregates(found);
+    const { durable_seq } = status.archive;
+    await this.#assertReplay(durable_seq);
     this.#assertHealth();
-    return status.archive.durable_seq;
+    return durable_seq;
   }
 
   async remove(): Promise<void> {
@@ -208,6 +211,14 @@ class Episode {
     }
     assert.equal(carry, '');
     return found;
+  }
+
+  async #assertReplay(lines: number): Promise<void> {
+    const { code, stdout, stderr } = await this.#daemon.command('replay', '--json');
+    assert.equal(code, 0, `replay: ${stdout}${stderr}`);
+    const { equal, source, from_line, to_line, missing } = JSON.parse(stdout);
+    const expected = { equal: true, source: 'daemon', from_line: 1, to_line: lines, missing: [] };
+    assert.deepEqual({ equal, source, from_line, to_line, missing }, expected);
   }
 
   async #assertAggregates(found: ReadonlyMap<string, Found>): Promise<void> {

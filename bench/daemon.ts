@@ -40,16 +40,25 @@ export class Daemon {
   async ready(): Promise<void> {
     for (const endMs = performance.now() + START_MS_MAX; performance.now() < endMs; await sleep(20)) {
       if (this.#process.exitCode !== null) break;
-      const { status } = await this.#request('/readyz').catch(() => ({ status: 0 }));
+      const { status } = await this.#request('GET', '/readyz').catch(() => ({ status: 0 }));
       if (status === 200) return;
     }
     throw new CheckFailure(`the daemon is not ready:\n${this.#errors}`);
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: the answers are JSON as the contract describes it
-  async get(path: string): Promise<any> {
-    const { status, text } = await this.#request(path);
-    if (status !== 200) throw new CheckFailure(`GET ${path} answers ${status}: ${text}`);
+  get(path: string): Promise<any> {
+    return this.#ask('GET', path);
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  post(path: string): Promise<any> {
+    return this.#ask('POST', path);
+  }
+
+  async #ask(method: string, path: string): Promise<unknown> {
+    const { status, text } = await this.#request(method, path);
+    if (status !== 200) throw new CheckFailure(`${method} ${path} answers ${status}: ${text}`);
     return JSON.parse(text);
   }
 
@@ -74,9 +83,9 @@ export class Daemon {
     if (this.#process.exitCode === null && this.#process.signalCode === null) this.#process.kill('SIGKILL');
   }
 
-  #request(path: string): Promise<{ status: number; text: string }> {
+  #request(method: string, path: string): Promise<{ status: number; text: string }> {
     return new Promise((resolve, reject) => {
-      const outgoing = request({ socketPath: this.controlPath, path, agent: false }, (response) => {
+      const outgoing = request({ socketPath: this.controlPath, method, path, agent: false }, (response) => {
         let text = '';
         response.setEncoding('utf8');
         response.on('data', (chunk: string) => {

@@ -3,10 +3,10 @@
  * after `stop` came on it, or when it cannot listen. Unlike the other stages it has an event loop.
  */
 
-import { once } from 'node:events';
 import type { MessagePort } from 'node:worker_threads';
 import { EVENT_STREAMS_DEFAULTS, EventStreams } from '../src/control/event-streams.js';
-import { type ControlNews, type ControlPlaces, startControl } from '../src/control/server.js';
+import { MainPort } from '../src/control/main-port.js';
+import { type ControlPlaces, startControl } from '../src/control/server.js';
 import type { DaemonMemory } from '../src/daemon/memory.js';
 import { Failure } from '../src/model/failure.js';
 import { CheckpointRequests } from '../src/query/checkpoint-requests.js';
@@ -28,33 +28,32 @@ export interface ControlTask {
 }
 
 export default async function control(task: ControlTask): Promise<void> {
-  const { memory, places, version, startedAtMs, port } = task;
+  const { memory, places, version, startedAtMs } = task;
+  const main = new MainPort(task.port);
   const tables = new Tables(memory.tables);
   const vitals = new Vitals(memory.vitals);
   const status = new StatusView(memory, tables, version, startedAtMs);
   const texts = new Texts(memory, task.archiveDirectory);
   const checkpoints = new CheckpointRequests(memory, tables.board, task.checkpointDirectory);
   const nowSeconds = () => Date.now() / 1000;
-  const tell = (news: ControlNews) => port.postMessage(news);
-  const onBug = (error: unknown) =>
-    tell({ kind: 'bug', error: error instanceof Error ? error : new Error(String(error)) });
   const onCutOff = (bytes: number) =>
-    tell({ kind: 'warning', text: `cut off a reader of /v1/events that did not take ${bytes} bytes` });
+    main.tell({ kind: 'warning', text: `cut off a reader of /v1/events that did not take ${bytes} bytes` });
   const events = new EventStreams(memory, { ...EVENT_STREAMS_DEFAULTS, onCutOff });
   const metrics = new MetricsView(tables, status, memory.vitals);
-  const sources = { tables, texts, status, metrics, checkpoints, events, nowSeconds };
-  const server = await startControl(sources, places, onBug).catch((error) => {
+  const { profiles } = main;
+  const sources = { tables, texts, status, metrics, checkpoints, profiles, events, nowSeconds };
+  const server = await startControl(sources, places, main.tellBug).catch((error) => {
     // One that has listened before must not end quietly.
     if (task.rerun || !(error instanceof Failure)) throw error;
-    tell({ kind: 'failure', code: error.code, text: error.message });
+    main.tell({ kind: 'failure', code: error.code, text: error.message });
   });
   if (server === undefined) return;
   vitals.setState(STAGE_CONTROL, STAGE_RUNNING);
   const busy = () => vitals.setBusyMs(STAGE_CONTROL, performance.eventLoopUtilization().active);
   const watching = setInterval(busy, 1000);
-  tell({ kind: 'listening', url: server.url });
-  await once(port, 'message');
+  main.tell({ kind: 'listening', url: server.url });
+  await main.stopped;
   clearInterval(watching);
   await server.close();
-  port.close();
+  main.close();
 }

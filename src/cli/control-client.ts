@@ -17,11 +17,17 @@ const SILENCE_MS_MAX = 60_000;
 
 /**
  * @param path with its query
+ * @param workMs how long the daemon works on it before it says anything
  * @throws Failure ERR_NO_DAEMON, ERR_DENIED, ERR_NOT_FOUND, ERR_NOT_READY, ERR_USAGE or ERR_BUG
  */
-export async function request(config: Config, method: 'GET' | 'POST', path: string): Promise<Answer> {
+export async function request(
+  config: Config,
+  method: 'GET' | 'POST',
+  path: string,
+  workMs = 0,
+): Promise<Answer> {
   const socketPath = join(config.runtimeDir, 'control.sock');
-  const { status, text } = await exchange(socketPath, method, path);
+  const { status, text } = await exchange(socketPath, method, path, workMs);
   if (status >= 400) throw failureOfProblem(status, text);
   try {
     return { text, body: JSON.parse(text) };
@@ -73,8 +79,9 @@ async function exchange(
   socketPath: string,
   method: string,
   path: string,
+  workMs: number,
 ): Promise<{ status: number; text: string }> {
-  const response = await open(socketPath, method, path, { accept: 'application/json' });
+  const response = await open(socketPath, method, path, { accept: 'application/json' }, workMs);
   try {
     return { status: response.statusCode ?? 0, text: await collect(response) };
   } catch (error) {
@@ -88,12 +95,13 @@ function open(
   method: string,
   path: string,
   headers: Readonly<Record<string, string>>,
+  workMs = 0,
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const options = { socketPath, method, path, agent: false };
     const all = { ...headers, host: 'localhost', connection: 'close' };
     const outgoing = httpRequest({ ...options, headers: all }, resolve);
-    outgoing.setTimeout(SILENCE_MS_MAX, () => {
+    outgoing.setTimeout(workMs + SILENCE_MS_MAX, () => {
       const silence = Object.assign(new Error('silent'), { code: `silent for ${SILENCE_MS_MAX / 1000} s` });
       outgoing.destroy(silence);
     });

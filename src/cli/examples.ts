@@ -52,6 +52,11 @@ const rows: readonly (readonly [
     ['tallyd show nightly-42 --run 3 --all', 'every task of an earlier run'],
   ],
   [
+    'tallyd profile',
+    ['tallyd profile --seconds 30', 'what its threads do for half a minute'],
+    ['npx 0x --visualize-cpu-profile fold.cpuprofile', 'one of the files as a flame graph'],
+  ],
+  [
     'tallyd report',
     ['tallyd report --project warehouse', 'where the time went, and what would mend it'],
     ['tallyd report --workflow nightly-42 --json', 'of one workflow, for a program'],

@@ -9,6 +9,7 @@ import { Argument, Command, CommanderError, Option } from 'commander';
 import type { Config, ConfigInput } from '../config/config.js';
 import { readVersion } from '../config/version.js';
 import { EXIT_BUG, EXIT_DONE, EXIT_USAGE, Failure } from '../model/failure.js';
+import { PROFILE_SECONDS_DEFAULT } from '../model/profile.js';
 import { type CommandNode, commandTreeOf } from './command-tree.js';
 import { completionScript, SHELLS } from './completion.js';
 import { examplesText } from './examples.js';
@@ -196,6 +197,16 @@ function buildProgram(io: Io, done: (exitCode: number) => void): Command {
       return replay(config, options, io);
     },
   ).option(...json);
+  add<{ seconds?: string; json?: boolean }>(
+    'profile',
+    'CPU profiles of every thread of the running daemon, as .cpuprofile files',
+    async (config, options) => {
+      const { profile } = await import('./profile.js');
+      return profile(config, options, io);
+    },
+  )
+    .option('--seconds <N>', `record for so long (default: ${PROFILE_SECONDS_DEFAULT})`)
+    .option(...json);
   add<ReportOptions>('report', 'how well the work went, and what would mend it', async (config, options) => {
     const { report } = await import('./report.js');
     return report(config, options, io);

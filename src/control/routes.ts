@@ -1,11 +1,13 @@
 /** The routes of the control socket (contract, section 3): a path and its parameters into an answer. */
 
 import type { ServerResponse } from 'node:http';
+import { PROFILE_SECONDS_DEFAULT, PROFILE_SECONDS_MAX } from '../model/profile.js';
 import { WINDOW_NAMES, type WindowName } from '../model/windows.js';
 import type { CheckpointRequests } from '../query/checkpoint-requests.js';
 import type { MetricsView } from '../query/metrics.js';
 import { type PageRequest, parseCursor } from '../query/page.js';
 import { Problem } from '../query/problem.js';
+import type { ProfileRequests } from '../query/profile-requests.js';
 import { queryReport } from '../query/report.js';
 import { renderReportText } from '../query/report-text.js';
 import { queryMetrics, queryStats } from '../query/stats.js';
@@ -23,6 +25,7 @@ export interface Sources {
   readonly texts: Texts;
   readonly status: StatusView;
   readonly checkpoints: CheckpointRequests;
+  readonly profiles: ProfileRequests;
   readonly events: EventStreams;
   readonly metrics: MetricsView;
   readonly nowSeconds: () => number;
@@ -55,6 +58,7 @@ interface StreamAnswer {
 const LIMIT_DEFAULT = 1000;
 const LIMIT_MAX = 100_000;
 const CHECKPOINT_PATH = '/v1/checkpoint';
+const PROFILE_PATH = '/v1/profile';
 const WORKFLOW_PATH = /^\/v1\/workflows\/([^/]+)$/;
 
 /** @throws Problem */
@@ -70,7 +74,7 @@ export async function route(sources: Sources, method: string, target: Target): P
 
 /** What does something is asked for by POST, all else by GET. */
 function methodsOf(path: string): readonly string[] {
-  return path === CHECKPOINT_PATH ? ['POST'] : ['GET', 'HEAD'];
+  return path === CHECKPOINT_PATH || path === PROFILE_PATH ? ['POST'] : ['GET', 'HEAD'];
 }
 
 export class MethodProblem extends Problem {
@@ -102,6 +106,11 @@ function match(
       return async () => {
         requireTables(sources);
         return { status: 200, body: await sources.checkpoints.take() };
+      };
+    case PROFILE_PATH:
+      return async () => {
+        const threads = await sources.profiles.take(profileSecondsOf(params.get('seconds')));
+        return { status: 200, body: { threads } };
       };
     case '/v1/events':
       return () => ({ stream: (response) => sources.events.serve(response, params, lastEventId) });
@@ -244,6 +253,13 @@ function limitOf(text: string | null): number {
     throw new Problem(400, 'Bad parameter', `limit must be 1 to ${LIMIT_MAX}, is ${JSON.stringify(text)}`);
   }
   return limit;
+}
+
+function profileSecondsOf(text: string | null): number {
+  const seconds = text === null ? PROFILE_SECONDS_DEFAULT : Number(text);
+  if (seconds > 0 && seconds <= PROFILE_SECONDS_MAX) return seconds;
+  const detail = `seconds must be above 0 and at most ${PROFILE_SECONDS_MAX}, is ${JSON.stringify(text)}`;
+  throw new Problem(400, 'Bad parameter', detail);
 }
 
 function runOf(params: URLSearchParams): number | null {

@@ -23,6 +23,8 @@ export type ControlNews =
   | { readonly kind: 'listening'; readonly url: string | null }
   | { readonly kind: 'failure'; readonly code: FailureCode; readonly text: string }
   | { readonly kind: 'warning'; readonly text: string }
+  /** Profiles are asked for: main answers by a ProfileReply. */
+  | { readonly kind: 'profile'; readonly seconds: number }
   | { readonly kind: 'bug'; readonly error: Error };
 
 export interface TcpAddress {

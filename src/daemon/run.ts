@@ -21,6 +21,7 @@ import type { ControlNews } from '../control/server.js';
 import { IngestServer } from '../ingest/server.js';
 import { createArrivalClock, createWallClock } from '../model/clock.js';
 import { EXIT_BUG, EXIT_DONE, Failure, failureOfSystemError } from '../model/failure.js';
+import type { ProfileReply } from '../query/profile-requests.js';
 import { whyNotReady } from '../query/status.js';
 import { Bell } from '../ring/bell.js';
 import { Ledger, type Peer } from '../ring/ledger.js';
@@ -42,6 +43,7 @@ import { Checkpoints } from './checkpoints.js';
 import { lockFile, peerOf, shutdownRead } from './libc.js';
 import { createLog, type Log, RateLimited } from './log.js';
 import { allocateDaemon, type DaemonMemory, settingsOf, stateLimitsOf } from './memory.js';
+import { profileThreads } from './profiler.js';
 import type { Rebuilt } from './rebuild.js';
 import { RefusalLog } from './refusal-log.js';
 import { tellReload, tryReload } from './reload.js';
@@ -90,6 +92,7 @@ interface Paths {
   readonly archive: string;
   readonly durableMark: string;
   readonly checkpoints: string;
+  readonly profiles: string;
   readonly rejects: string;
 }
 
@@ -114,6 +117,7 @@ function preparePaths({ stateDir, runtimeDir }: Config, activated: ActivatedSock
     archive: join(stateDir, 'archive'),
     durableMark: join(stateDir, 'durable'),
     checkpoints: join(stateDir, 'checkpoint'),
+    profiles: join(stateDir, 'profiles'),
     rejects: join(stateDir, 'rejects'),
   };
 }
@@ -334,6 +338,7 @@ class Daemon {
           if (news.kind === 'listening') resolve(news.url);
           else if (news.kind === 'failure') reject(new Failure(news.code, news.text));
           else if (news.kind === 'warning') this.#log.warn(news.text);
+          else if (news.kind === 'profile') this.#profile(news.seconds, port1);
           else this.#log.error({ err: news.error }, 'a request on the control socket failed');
         });
         this.#controlPort = port1;
@@ -357,6 +362,23 @@ class Daemon {
         task,
       });
     });
+  }
+
+  async #profile(seconds: number, port: MessagePort): Promise<void> {
+    const stamp = new Date().toISOString().replaceAll(':', '-').slice(0, 19);
+    const directory = join(this.#paths.profiles, stamp);
+    const { foldBell, archiveBell, syncBell } = this.#memory;
+    const bells = [foldBell, archiveBell, syncBell].map((memory) => new Bell(memory));
+    const ring = () => {
+      for (const bell of bells) bell.ring();
+    };
+    const parts = { names: () => this.#vitals.threads(), ring };
+    this.#log.info({ seconds, directory }, 'profiling all threads');
+    const reply: ProfileReply = await profileThreads(directory, seconds, parts).then(
+      (threads) => ({ kind: 'profiled', threads }),
+      (error: Error) => ({ kind: 'profile-failed', text: error.message }),
+    );
+    port.postMessage(reply);
   }
 
   /** The other stages count their own work; main's is what its event loop was busy for. */

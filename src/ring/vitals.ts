@@ -2,10 +2,13 @@
  * What the daemon knows of its threads, in shared memory: one row of 64 bytes a stage, and before them the word that asks all
  * stages to finish.
  *
- *   row: ┌───────┬──────────┬─────────┐
- *        │ state │ restarts │ busy ms │     state and busy time: the stage itself; restarts: the supervisor (main)
- *        └───────┴──────────┴─────────┘
+ *   row: ┌───────┬──────────┬─────────┬────────┐
+ *        │ state │ restarts │ busy ms │ thread │     all but restarts: the stage itself; restarts: the supervisor (main)
+ *        └───────┴──────────┴─────────┴────────┘
+ *   thread  number of the thread that runs it
  */
+
+import { threadId } from 'node:worker_threads';
 
 export const STAGE_NAMES = ['ingest', 'fold', 'archive', 'sync', 'control'] as const;
 export const STAGE_INGEST = 0;
@@ -24,6 +27,7 @@ const ROW_WORDS = 16;
 const STATE = 0;
 const RESTARTS = 1;
 const BUSY = 1; // in doubles
+const THREAD = 4; // in words
 
 export function allocateVitals(): SharedArrayBuffer {
   return new SharedArrayBuffer((STAGE_NAMES.length + 1) * ROW_WORDS * 4);
@@ -51,8 +55,15 @@ export class Vitals {
     return Atomics.load(this.#words, (stage + 1) * ROW_WORDS + STATE);
   }
 
+  /** Called by the stage itself. */
   setState(stage: number, state: number): void {
+    this.#words[(stage + 1) * ROW_WORDS + THREAD] = threadId;
     Atomics.store(this.#words, (stage + 1) * ROW_WORDS + STATE, state);
+  }
+
+  /** The stages' names by the numbers of their threads. */
+  threads(): Map<number, string> {
+    return new Map(STAGE_NAMES.map((name, stage) => [this.#words[(stage + 1) * ROW_WORDS + THREAD]!, name]));
   }
 
   restarts(stage: number): number {

@@ -1,0 +1,36 @@
+/** The control thread's line to main: news one way, `stop` and answers the other. */
+
+import type { MessagePort } from 'node:worker_threads';
+import { type ProfileReply, ProfileRequests } from '../query/profile-requests.js';
+import type { ControlNews } from './server.js';
+
+export class MainPort {
+  readonly profiles: ProfileRequests;
+  /** Resolves when main says so. */
+  readonly stopped: Promise<void>;
+  readonly #port: MessagePort;
+
+  constructor(port: MessagePort) {
+    this.#port = port;
+    this.profiles = new ProfileRequests((seconds) => this.tell({ kind: 'profile', seconds }));
+    this.stopped = new Promise((resolve) => {
+      port.on('message', (message: 'stop' | ProfileReply) => {
+        if (message === 'stop') resolve();
+        else this.profiles.answer(message);
+      });
+    });
+  }
+
+  tell(news: ControlNews): void {
+    this.#port.postMessage(news);
+  }
+
+  /** Something failed that is no problem of the asker's. */
+  readonly tellBug = (error: unknown): void => {
+    this.tell({ kind: 'bug', error: error instanceof Error ? error : new Error(String(error)) });
+  };
+
+  close(): void {
+    this.#port.close();
+  }
+}

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { Config } from '../config/config.js';
 import { modeText } from '../config/values.js';
 import { LISTEN_BACKLOG } from '../ingest/server.js';
+import { humanBytes, humanDuration } from '../model/human.js';
 import type { Host } from './host.js';
-import { humanBytes, humanDuration } from './human.js';
 
 export interface Finding {
   readonly about:

@@ -4,10 +4,10 @@ import type { Config } from '../config/config.js';
 import { readVersion } from '../config/version.js';
 import { sharedBytesMax } from '../daemon/memory.js';
 import { EXIT_DONE, EXIT_NO, Failure } from '../model/failure.js';
+import { escapeControls } from '../model/human.js';
 import { request } from './control-client.js';
 import { examine, type Finding, type Status } from './doctor-checks.js';
 import { type Host, REAL_HOST } from './host.js';
-import { escapeControls } from './human.js';
 import { type Colors, colorsOf, type Io } from './io.js';
 
 /** @returns done where nothing has to be mended; warnings are none */

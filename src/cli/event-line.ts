@@ -8,7 +8,7 @@ import {
   humanDuration,
   NOTHING,
   shorten,
-} from './human.js';
+} from '../model/human.js';
 import type { Colors } from './io.js';
 import { paintStatus } from './status-color.js';
 

@@ -6,8 +6,8 @@
 import { type Client, connect } from '../client/client.js';
 import { kindOfLine } from '../client/event-line.js';
 import { Failure } from '../model/failure.js';
+import { counted, humanBytes, humanDuration } from '../model/human.js';
 import { failureOfSocket } from './control-client.js';
-import { counted, humanBytes, humanDuration } from './human.js';
 import { failureOfInput, type Input } from './input.js';
 import type { Io } from './io.js';
 import { LineSplitter } from './line-splitter.js';

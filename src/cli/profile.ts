@@ -2,9 +2,9 @@
 
 import type { Config } from '../config/config.js';
 import { EXIT_DONE } from '../model/failure.js';
+import { escapeControls, escapeControlsInJson } from '../model/human.js';
 import { PROFILE_SECONDS_DEFAULT, type ProfiledThread } from '../model/profile.js';
 import { request } from './control-client.js';
-import { escapeControls, escapeControlsInJson } from './human.js';
 import { colorsOf, type Io } from './io.js';
 import { renderFacts } from './table.js';
 

@@ -1,6 +1,6 @@
 /** One line on a terminal that says how far a transfer is, drawn over itself at most 10 times a second. */
 
-import { humanBytes, humanDuration, humanPercent, humanRate, shorten } from './human.js';
+import { humanBytes, humanDuration, humanPercent, humanRate, shorten } from '../model/human.js';
 import { type Io, type Output, widthOf } from './io.js';
 
 export interface ProgressState {

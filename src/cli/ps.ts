@@ -2,8 +2,8 @@
 
 import type { Config } from '../config/config.js';
 import { EXIT_DONE } from '../model/failure.js';
+import { counted, escapeControlsInJson, humanCount, humanDuration, NOTHING } from '../model/human.js';
 import { request } from './control-client.js';
-import { counted, escapeControlsInJson, humanCount, humanDuration, NOTHING } from './human.js';
 import { type Io, tableStyleOf } from './io.js';
 import { addTexts, wholeNumber, withQuery } from './query-options.js';
 import { paintStatus } from './status-color.js';

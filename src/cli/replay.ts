@@ -15,10 +15,10 @@ import { compareStates, type StateDifference } from '../checkpoint/state-differe
 import type { Config } from '../config/config.js';
 import { foldLog } from '../daemon/rebuild.js';
 import { EXIT_DONE, EXIT_NO, Failure } from '../model/failure.js';
+import { counted, escapeControls, escapeControlsInJson, humanCount, humanDuration } from '../model/human.js';
 import { allocateTables, type StateLimits } from '../state/layout.js';
 import { Tables } from '../state/tables.js';
 import { request } from './control-client.js';
-import { counted, escapeControls, escapeControlsInJson, humanCount, humanDuration } from './human.js';
 import { type Io, widthOf } from './io.js';
 
 const DIFFERENCES_MAX = 20;

@@ -1,6 +1,13 @@
 /** The numbers of a report as a person reads them, for `tallyd report` and `tallyd show`. */
 
-import { escapeControls, humanCount, humanDuration, humanNumber, humanPercent, NOTHING } from './human.js';
+import {
+  escapeControls,
+  humanCount,
+  humanDuration,
+  humanNumber,
+  humanPercent,
+  NOTHING,
+} from '../model/human.js';
 import type { Colors } from './io.js';
 import { wrapWords } from './table.js';
 

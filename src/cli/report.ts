@@ -2,7 +2,6 @@
 
 import type { Config } from '../config/config.js';
 import { EXIT_DONE, Failure } from '../model/failure.js';
-import { request } from './control-client.js';
 import {
   counted,
   escapeControls,
@@ -10,7 +9,8 @@ import {
   humanDuration,
   humanPercent,
   humanTime,
-} from './human.js';
+} from '../model/human.js';
+import { request } from './control-client.js';
 import { type Io, showsUnicode, tableStyleOf } from './io.js';
 import { addTexts, addTimes, withQuery } from './query-options.js';
 import { type Report, renderBottlenecks, reportFacts } from './report-text.js';

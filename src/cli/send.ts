@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { Config } from '../config/config.js';
 import { EXIT_DONE, EXIT_INTERRUPTED, EXIT_NO } from '../model/failure.js';
-import { counted, humanBytes } from './human.js';
+import { counted, humanBytes } from '../model/human.js';
 import { openInput } from './input.js';
 import type { Io } from './io.js';
 import { NumberedSending } from './numbered-sending.js';

@@ -2,7 +2,6 @@
 
 import type { Config } from '../config/config.js';
 import { EXIT_DONE, Failure } from '../model/failure.js';
-import { request } from './control-client.js';
 import {
   counted,
   escapeControls,
@@ -12,7 +11,8 @@ import {
   humanTime,
   NOTHING,
   shorten,
-} from './human.js';
+} from '../model/human.js';
+import { request } from './control-client.js';
 import { type Io, showsUnicode, tableStyleOf } from './io.js';
 import { withQuery } from './query-options.js';
 import { type Report, renderBottlenecks, reportFacts } from './report-text.js';

@@ -2,7 +2,6 @@
 
 import type { Config } from '../config/config.js';
 import { EXIT_DONE, Failure } from '../model/failure.js';
-import { request } from './control-client.js';
 import {
   counted,
   escapeControls,
@@ -11,7 +10,8 @@ import {
   humanDuration,
   humanNumber,
   humanRate,
-} from './human.js';
+} from '../model/human.js';
+import { request } from './control-client.js';
 import { type Io, tableStyleOf } from './io.js';
 import { addTimes, wholeNumber, withQuery } from './query-options.js';
 import { type Column, renderTable, type TableStyle } from './table.js';

@@ -1,6 +1,6 @@
 /** The word of a status in its colour: the same for workflows and for tasks, and in every command. */
 
-import { escapeControls, NOTHING } from './human.js';
+import { escapeControls, NOTHING } from '../model/human.js';
 import type { Colors } from './io.js';
 
 /** @param text what is painted: by default the status itself; one that is in no list stays as it is */

@@ -2,7 +2,6 @@
 
 import type { Config } from '../config/config.js';
 import { EXIT_DONE, EXIT_NO } from '../model/failure.js';
-import { request } from './control-client.js';
 import {
   counted,
   escapeControls,
@@ -14,7 +13,8 @@ import {
   humanRate,
   humanTime,
   NOTHING,
-} from './human.js';
+} from '../model/human.js';
+import { request } from './control-client.js';
 import { type Colors, colorsOf, type Io, widthOf } from './io.js';
 import { type Column, renderFacts, renderTable, wrapList } from './table.js';
 

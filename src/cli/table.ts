@@ -1,6 +1,6 @@
 /** Aligned columns for a terminal. All cells are made harmless here, so that no command can forget it. */
 
-import { displayWidth, escapeControls, shorten } from './human.js';
+import { displayWidth, escapeControls, shorten } from '../model/human.js';
 import type { Colors } from './io.js';
 
 export interface Column {

@@ -8,11 +8,11 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.js';
+import { EventSource, type ServerEvent } from '../model/event-source.js';
 import { EXIT_INTERRUPTED, Failure } from '../model/failure.js';
+import { counted, escapeControlsInJson, humanCount } from '../model/human.js';
 import { openStream } from './control-client.js';
 import { eventLine } from './event-line.js';
-import { EventSource, type ServerEvent } from './event-source.js';
-import { counted, escapeControlsInJson, humanCount } from './human.js';
 import { colorsOf, type Io, widthOf } from './io.js';
 
 export interface TailOptions {

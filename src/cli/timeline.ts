@@ -10,7 +10,7 @@
  * A bar ends in a mark of its status, so colour is never the only sign; a running one is open-ended and filled otherwise.
  */
 
-import { displayWidth, escapeControls, humanCount, humanDuration, NOTHING, shorten } from './human.js';
+import { displayWidth, escapeControls, humanCount, humanDuration, NOTHING, shorten } from '../model/human.js';
 import { paintStatus } from './status-color.js';
 import type { TableStyle } from './table.js';
 

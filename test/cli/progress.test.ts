@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { displayWidth } from '../../src/cli/human.js';
 import { Progress, type ProgressState, progressLine } from '../../src/cli/progress.js';
+import { displayWidth } from '../../src/model/human.js';
 import { testIo } from './terminal.js';
 
 const HALF: ProgressState = {

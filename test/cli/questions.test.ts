@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { failureOfSocket } from '../../src/cli/control-client.js';
-import { displayWidth } from '../../src/cli/human.js';
+import { displayWidth } from '../../src/model/human.js';
 import { serveControl, temporaryFolder } from './fake-daemon.js';
 import { tallyd } from './terminal.js';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { displayWidth } from '../../src/cli/human.js';
+import { displayWidth } from '../../src/model/human.js';
 import { serveControl } from './fake-daemon.js';
 import { tallyd } from './terminal.js';
 

@@ -1,7 +1,7 @@
 import pc from 'picocolors';
 import { expect, test } from 'vitest';
-import { displayWidth } from '../../src/cli/human.js';
 import { type Column, renderFacts, renderTable, wrapList } from '../../src/cli/table.js';
+import { displayWidth } from '../../src/model/human.js';
 
 const colors = pc.createColors(false);
 const COLUMNS: Column[] = [

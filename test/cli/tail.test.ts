@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { eventLine } from '../../src/cli/event-line.js';
-import { EventSource } from '../../src/cli/event-source.js';
-import { displayWidth } from '../../src/cli/human.js';
 import { colorsOf } from '../../src/cli/io.js';
 import { tail } from '../../src/cli/tail.js';
 import type { Config } from '../../src/config/config.js';
+import { EventSource } from '../../src/model/event-source.js';
+import { displayWidth } from '../../src/model/human.js';
 import { serveControl, temporaryFolder } from './fake-daemon.js';
 import { type TestIo, tallyd, testIo } from './terminal.js';
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { displayWidth } from '../../src/cli/human.js';
 import { colorsOf } from '../../src/cli/io.js';
 import { renderTimeline, type TimelineTask } from '../../src/cli/timeline.js';
+import { displayWidth } from '../../src/model/human.js';
 import { testIo } from './terminal.js';
 
 const colors = colorsOf(testIo().stdout, {});

@@ -13,7 +13,7 @@ import {
   humanRate,
   humanTime,
   shorten,
-} from '../../src/cli/human.js';
+} from '../../src/model/human.js';
 
 test.each<[number | null, string]>([
   [null, '-'],

@@ -8,6 +8,7 @@ import type { MetricsView } from '../query/metrics.js';
 import { type PageRequest, parseCursor } from '../query/page.js';
 import { Problem } from '../query/problem.js';
 import type { ProfileRequests } from '../query/profile-requests.js';
+import type { RecentPast } from '../query/recent-past.js';
 import { queryReport } from '../query/report.js';
 import { renderReportText } from '../query/report-text.js';
 import { queryMetrics, queryStats } from '../query/stats.js';
@@ -19,6 +20,7 @@ import { listWorkflows } from '../query/workflow-list.js';
 import type { Tables } from '../state/tables.js';
 import type { EventStreams } from './event-streams.js';
 import { METRICS_TYPE, metricsFormatOf } from './metrics-format.js';
+import type { PageFiles } from './page-files.js';
 
 export interface Sources {
   readonly tables: Tables;
@@ -28,6 +30,8 @@ export interface Sources {
   readonly profiles: ProfileRequests;
   readonly events: EventStreams;
   readonly metrics: MetricsView;
+  readonly past: RecentPast;
+  readonly page: PageFiles;
   readonly nowSeconds: () => number;
 }
 
@@ -98,6 +102,8 @@ function match(
       return () => readiness(sources.status.notReady());
     case '/v1/status':
       return () => ({ status: 200, body: sources.status.render(isAsked(params, 'connections')) });
+    case '/v1/recent':
+      return () => ({ status: 200, body: sources.past.render() });
     case '/metrics':
       return () => metrics(sources, accept);
     case '/v1/stats':
@@ -121,6 +127,7 @@ function match(
     case '/v1/tasks':
       return async () => ({ status: 200, body: await tasks(sources, params) });
   }
+  if (sources.page.has(path)) return () => ({ stream: (response) => sources.page.serve(path, response) });
   const workflow = WORKFLOW_PATH.exec(path);
   if (workflow === null) return null;
   const id = decode(workflow[1]!);

@@ -6,8 +6,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, ListenOptions } from 'node:net';
 import { Failure, type FailureCode } from '../model/failure.js';
+import type { StatusReply } from '../model/replies.js';
 import { Problem } from '../query/problem.js';
+import { RecentPast } from '../query/recent-past.js';
 import { requireLoopbackHost } from './host-check.js';
+import { PageFiles } from './page-files.js';
 import { MethodProblem, route, type Sources, type Target } from './routes.js';
 
 const SAMPLE_MS = 1000;
@@ -41,14 +44,18 @@ export interface ControlPlaces {
 }
 
 /**
+ * @param given what others have made; its own past and the files of the page the server makes itself
  * @param onBug told of errors that are no problem of the asker's
  * @throws Failure ERR_TAKEN or ERR_IO where it cannot listen on the address
  */
 export async function startControl(
-  sources: Sources,
+  given: Omit<Sources, 'past' | 'page'>,
   { path, address }: ControlPlaces,
   onBug: (error: unknown) => void,
 ): Promise<ControlServer> {
+  const { tables, status, events, nowSeconds } = given;
+  const past = new RecentPast(tables, () => status.render() as StatusReply);
+  const sources = { ...given, past, page: new PageFiles() };
   const serve = (admit: (request: IncomingMessage) => void) =>
     createServer((request, response) => {
       answer(sources, request, response, onBug, admit).catch(onBug);
@@ -65,12 +72,16 @@ export async function startControl(
     // Port 0 is any free one.
     url = urlOf({ ...address, port: (server.address() as AddressInfo).port });
   }
-  const sampling = setInterval(() => sources.status.sample(), SAMPLE_MS);
+  const sampling = setInterval(() => {
+    status.sample();
+    // Tables of which a part is missing have no past to show.
+    if (!status.recovering()) past.sample(nowSeconds());
+  }, SAMPLE_MS);
   return {
     url,
     close: async () => {
       clearInterval(sampling);
-      await sources.events.close();
+      await events.close();
       for (const server of servers) server.closeAllConnections();
       await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
     },

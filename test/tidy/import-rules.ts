@@ -25,7 +25,7 @@ export interface FolderRule {
 
 export type FolderRules = ReadonlyMap<string, FolderRule>;
 
-/** The only file that imports a package, by the package's name. */
+/** The only file that imports a package, or the only folder where it ends in `/`, by the package's name. */
 export type PackageRules = ReadonlyMap<string, string>;
 
 /** The rows of the first markdown table whose head begins with these columns, without head and rule. */
@@ -75,6 +75,13 @@ export function readPackageRules(markdown: string): PackageRules {
   return new Map(readTable(markdown, 'package', 'only file').map(([name = '', file = '']) => [name, file]));
 }
 
+/** Of packages that the build puts into the page. */
+export function readBundledRules(markdown: string): PackageRules {
+  return new Map(
+    readTable(markdown, 'bundled package', 'only in').map(([name = '', place = '']) => [name, place]),
+  );
+}
+
 const FROM = /^[ \t]*(?:import|export)\s+(type\s)?[^;'"]*?\bfrom\s*(['"])(.+?)\2/gm;
 const FOR_EFFECT = /^[ \t]*import\s*(['"])(.+?)\1/gm;
 const AT_RUN_TIME = /\b(?:import|require)\s*\(\s*(['"`])(.+?)\1/g;
@@ -119,7 +126,8 @@ export function packageViolations(files: readonly SourceFile[], rules: PackageRu
       const name = packageOf(specifier);
       const only = rules.get(name);
       if (only === undefined) return [`${path}: ${name} is in no row of the package table`];
-      return only === path ? [] : [`${path}: only ${only} may import ${name}`];
+      const allowed = only.endsWith('/') ? path.startsWith(only) : path === only;
+      return allowed ? [] : [`${path}: only ${only} may import ${name}`];
     }),
   );
 }

@@ -4,6 +4,7 @@ import {
   folderViolations,
   importsOf,
   packageViolations,
+  readBundledRules,
   readFolderRules,
   readPackageRules,
   readSource,
@@ -11,7 +12,7 @@ import {
 import { filesBelow, ROOT, readText } from './source-tree.js';
 
 const markdown = readText('src/README.md');
-const paths = [...filesBelow('src'), ...filesBelow('workers')].filter((path) => path.endsWith('.ts'));
+const paths = [...filesBelow('src'), ...filesBelow('workers')].filter((path) => /\.tsx?$/.test(path));
 const files = readSource(ROOT, paths);
 
 test('every import of src and workers is one that the table in src/README.md allows', () => {
@@ -23,18 +24,24 @@ test('the table in src/README.md has a row for each folder, and none for others'
   expect([...readFolderRules(markdown).keys()].sort()).toEqual([...folders].sort());
 });
 
-test('a package is imported by the one file that the table in src/README.md names', () => {
-  const rules = readPackageRules(markdown);
+test('a package is imported by the one file or folder that the tables in src/README.md name', () => {
+  const rules = new Map([...readPackageRules(markdown), ...readBundledRules(markdown)]);
   expect(packageViolations(files, rules)).toEqual([]);
-  for (const [name, path] of rules) {
-    const specifiers = importsOf(readText(path)).map(({ specifier }) => specifier);
-    expect(specifiers, `${path} does not import ${name} any more`).toContain(name);
+  for (const [name, place] of rules) {
+    const inPlace = files.filter(({ path }) => path.startsWith(place));
+    const specifiers = inPlace.flatMap(({ text }) => importsOf(text).map(({ specifier }) => specifier));
+    expect(specifiers, `${place} does not import ${name} any more`).toContain(name);
   }
 });
 
 test('every production dependency has a row in the package table, and no other package has one', () => {
   const { dependencies } = JSON.parse(readText('package.json'));
   expect([...readPackageRules(markdown).keys()].sort()).toEqual(Object.keys(dependencies).sort());
+});
+
+test('what is bundled into the page is no dependency of who installs the program', () => {
+  const { devDependencies } = JSON.parse(readText('package.json'));
+  for (const name of readBundledRules(markdown).keys()) expect(devDependencies).toHaveProperty(name);
 });
 
 // The checker, on an architecture of three folders.

@@ -7,11 +7,11 @@ const WORKER_LINES_MAX = 60;
 const VAGUE = /^(utils?|helpers?|types|common|misc|shared|index)$/;
 const KEBAB = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 
-const code = ['src', 'workers', 'test', 'bench'].flatMap(filesBelow).filter((path) => path.endsWith('.ts'));
+const code = ['src', 'workers', 'test', 'bench'].flatMap(filesBelow).filter((path) => /\.tsx?$/.test(path));
 
 /** `reader` of src/ring/reader.ts and of test/ring/reader.test.ts */
 function subjectOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1).replace(/(\.test)?\.ts$/, '');
+  return path.slice(path.lastIndexOf('/') + 1).replace(/(\.test)?\.tsx?$/, '');
 }
 
 test.each(filesBelow('workers').map((path) => [path]))('%s is wiring, and short', (path) => {

@@ -35,6 +35,12 @@ const rows: readonly (readonly [
     ['tallyd status --json | jq .lag', 'one number of it'],
   ],
   [
+    'tallyd top',
+    ['tallyd top', 'live; ? lists its keys'],
+    ['tallyd top --interval 5', 'over a slow line'],
+    ['tallyd top --json | jq .status.ingest.rate_1s', 'events per second, a number a second'],
+  ],
+  [
     'tallyd stats',
     ['tallyd stats', 'which metrics there are'],
     ['tallyd stats task_duration_seconds --by kind,status', 'one metric, by two of its labels'],

@@ -24,6 +24,12 @@ export function colorsOf(output: Output, env: Io['env']): Colors {
   return pc.createColors(output.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb');
 }
 
+/** On a screen of our own, what is chosen must be told apart also where colours are not wanted: bold, dim and inverse are none. */
+export function screenColorsOf(env: Io['env']): Colors {
+  const { bold, dim, inverse } = pc.createColors(true);
+  return env.NO_COLOR ? { ...pc.createColors(false), bold, dim, inverse } : pc.createColors(true);
+}
+
 /** Whether more than ASCII shows as it is meant: the locale says so (setlocale(3)), and the terminal is one. */
 export function showsUnicode(env: Io['env']): boolean {
   const locale = env.LC_ALL || env.LC_CTYPE || env.LANG || '';

@@ -150,6 +150,16 @@ function buildProgram(io: Io, done: (exitCode: number) => void): Command {
   )
     .option('--connections', 'also each connection, with its client and its account of lines')
     .option(...json);
+  add<{ interval?: string; json?: boolean }>(
+    'top',
+    'the status, the running workflows and the agents, live',
+    async (config, options) => {
+      const { top } = await import('./top.js');
+      return top(config, options, io);
+    },
+  )
+    .option('--interval <SECONDS>', 'between two looks (default: 1)')
+    .option('--json', 'print a line of JSON each time, for programs');
   add<StatsOptions>(
     'stats [METRIC]',
     'aggregates of a metric, or the list of metrics',

@@ -4,15 +4,14 @@
  */
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TestDaemon } from '../support/daemon.js';
 import { ExactMoments, relativeError } from '../support/exact-moments.js';
 import { createFolder } from '../support/folder.js';
+import { readExecutions } from '../support/real-executions.js';
 
-const DATA = fileURLToPath(new URL('../../../shared/data/executions.ndjson.lz4', import.meta.url));
 const EVENTS = 92_846;
 const CONNECTIONS = 50;
 const OUTPUT_BYTES_MAX = 256 * 1024 * 1024;
@@ -38,8 +37,7 @@ interface Event {
 const { input, lines, events } = readData();
 
 function readData() {
-  if (!existsSync(DATA)) throw new Error(`${DATA} is not there: this test needs the executions`);
-  const bytes = execFileSync('lz4', ['-dc', DATA], { maxBuffer: OUTPUT_BYTES_MAX });
+  const bytes = readExecutions();
   const texts = bytes.toString('utf8').trimEnd().split('\n');
   return { input: bytes, lines: texts, events: texts.map((line) => JSON.parse(line) as Event) };
 }

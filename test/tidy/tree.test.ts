@@ -7,7 +7,9 @@ const WORKER_LINES_MAX = 60;
 const VAGUE = /^(utils?|helpers?|types|common|misc|shared|index)$/;
 const KEBAB = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 
-const code = ['src', 'workers', 'test', 'bench'].flatMap(filesBelow).filter((path) => /\.tsx?$/.test(path));
+const code = ['src', 'workers', 'test', 'bench', 'demo']
+  .flatMap(filesBelow)
+  .filter((path) => /\.tsx?$/.test(path));
 
 /** `reader` of src/ring/reader.ts and of test/ring/reader.test.ts */
 function subjectOf(path: string): string {

@@ -192,9 +192,9 @@ class Fold {
     for (;;) {
       while (this.#reader.tryNext()) {
         this.#record(0, MODE_FOLD);
-        this.#copyIfWished(false);
         const rollup = rollups?.afterRecord();
         if (rollup) await rollup;
+        this.#copyIfWished(false);
         // Under load it never sleeps, and its utilization is to be seen then most of all.
         const nowMs = performance.now();
         if (nowMs - busySince > BUSY_STEP_MS) {

@@ -4,7 +4,7 @@
  */
 
 import { isDeepStrictEqual } from 'node:util';
-import { CELL_FIELDS, WINDOW_BLOCKS, WINDOW_OLDEST } from '../state/cells.js';
+import { CELL_FIELDS, HOUR_BLOCKS, WINDOW_BLOCKS, WINDOW_OLDEST } from '../state/cells.js';
 import { DenseHistogram } from '../state/dense-histogram.js';
 import { CLIENT_BYTES, type TableName } from '../state/layout.js';
 import { LIMIT_NAMES } from '../state/limits.js';
@@ -45,6 +45,7 @@ const COMPARED: Readonly<Record<TableName, 'entries' | 'through others' | 'bytes
   cells: 'entries',
   cellsIndex: 'through others',
   buckets: 'through others',
+  hourBuckets: 'through others',
   shares: 'entries',
   sharesIndex: 'through others',
   clients: 'entries',
@@ -108,6 +109,10 @@ function compareBoards({ board: left }: Tables, { board: right }: Tables, found:
   if (left.line !== right.line) found.add('state', 'last line', left.line, right.line);
   if (left.arrivedUs !== right.arrivedUs) {
     found.add('state', 'last arrival', left.arrivedUs / 1e6, right.arrivedUs / 1e6);
+  }
+  if (left.hour !== right.hour) found.add('state', 'hour', left.hour, right.hour);
+  if (left.hourBefore !== right.hourBefore) {
+    found.add('state', 'hour before', left.hourBefore, right.hourBefore);
   }
   if (left.ticks !== right.ticks) found.add('state', 'last tick', left.ticks, right.ticks);
   const counts = right.counts();
@@ -208,7 +213,7 @@ function tasksOf(tables: Tables): Entries {
 }
 
 function cellsOf(tables: Tables): Entries {
-  const { cells, buckets, windowBuckets, names } = tables;
+  const { cells, buckets, hourBuckets, windowBuckets, names } = tables;
   const { table } = cells;
   const keyWord = wordOf(CELL_FIELDS, 'metric');
   const nameOf = (slot: number) => {
@@ -224,6 +229,7 @@ function cellsOf(tables: Tables): Entries {
     const windows = [0, 1, 2, 3].map((level) => blocksOf(tables, table.words[at + WINDOW_OLDEST + level]!));
     return {
       histogram: histogramOf((dense) => buckets.collect(cells.blocks(slot), dense)),
+      'open hour': histogramOf((dense) => hourBuckets.collect(table.words[at + HOUR_BLOCKS]!, dense)),
       'open window': histogramOf((dense) => windowBuckets.collect(table.words[at + WINDOW_BLOCKS]!, dense)),
       windows,
     };

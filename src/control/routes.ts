@@ -4,6 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { PROFILE_SECONDS_DEFAULT, PROFILE_SECONDS_MAX } from '../model/profile.js';
 import { WINDOW_NAMES, type WindowName } from '../model/windows.js';
 import type { CheckpointRequests } from '../query/checkpoint-requests.js';
+import type { History, TimeSpan } from '../query/history.js';
 import type { MetricsView } from '../query/metrics.js';
 import { type PageRequest, parseCursor } from '../query/page.js';
 import { Problem } from '../query/problem.js';
@@ -25,6 +26,7 @@ import type { PageFiles } from './page-files.js';
 export interface Sources {
   readonly tables: Tables;
   readonly texts: Texts;
+  readonly history: History;
   readonly status: StatusView;
   readonly checkpoints: CheckpointRequests;
   readonly profiles: ProfileRequests;
@@ -61,6 +63,9 @@ interface StreamAnswer {
 
 const LIMIT_DEFAULT = 1000;
 const LIMIT_MAX = 100_000;
+const DATE_TIME = /^\d{4}-\d{2}-\d{2}T/i;
+/** As of an event's `ts`. */
+const TIME_MAX_SECONDS = 1e11;
 const CHECKPOINT_PATH = '/v1/checkpoint';
 const PROFILE_PATH = '/v1/profile';
 const WORKFLOW_PATH = /^\/v1\/workflows\/([^/]+)$/;
@@ -107,7 +112,7 @@ function match(
     case '/metrics':
       return () => metrics(sources, accept);
     case '/v1/stats':
-      return () => ({ status: 200, body: stats(sources, params) });
+      return async () => ({ status: 200, body: await stats(sources, params) });
     case CHECKPOINT_PATH:
       return async () => {
         requireTables(sources);
@@ -158,26 +163,29 @@ function requireTables({ status }: Sources): void {
   if (status.recovering()) throw new Problem(503, 'Not ready', `${RECOVERING}; ask again`);
 }
 
-function stats(sources: Sources, params: URLSearchParams): object {
+async function stats(sources: Sources, params: URLSearchParams): Promise<object> {
   requireTables(sources);
-  requireAllTime(params);
+  const span = spanOf(params);
   const window = windowOf(params.get('window'));
   const metric = params.get('metric');
   if (metric === null || metric === '') return queryMetrics(sources.tables);
   const by = labelsOf(params.getAll('by'));
-  const query = {
+  const scope = {
     metric,
     by: by.includes('*') ? null : by,
     where: params.getAll('where').map(conditionOf),
-    ...(window !== null && { window }),
     limit: limitOf(params.get('limit')),
   };
-  return queryStats(sources.tables, query, sources.nowSeconds());
+  const now = sources.nowSeconds();
+  if (span === null) return queryStats(sources.tables, { ...scope, ...(window && { window }) }, now);
+  if (window === null) return sources.history.stats(scope, span, now);
+  const detail = 'a window counts back from now, and since and until name a time; give one or the other';
+  throw new Problem(400, 'Bad parameter', detail);
 }
 
 async function report(sources: Sources, params: URLSearchParams): Promise<WholeAnswer> {
   requireTables(sources);
-  requireAllTime(params);
+  const span = spanOf(params);
   const format = params.get('format') || 'json';
   if (format !== 'json' && format !== 'text') {
     throw new Problem(400, 'Bad parameter', `format must be json or text, is ${JSON.stringify(format)}`);
@@ -187,18 +195,31 @@ async function report(sources: Sources, params: URLSearchParams): Promise<WholeA
     const detail = 'a report is over a workflow or over a project, so only one of both can be given';
     throw new Problem(400, 'Bad parameter', detail);
   }
-  const body = await queryReport(sources.tables, sources.texts, scope);
+  if (scope.workflow !== null && span !== null) {
+    const detail =
+      'the report of a workflow is over all of it; since and until go with a project, or with everything';
+    throw new Problem(400, 'Bad parameter', detail);
+  }
+  const body =
+    span === null
+      ? await queryReport(sources.tables, sources.texts, scope)
+      : await sources.history.report(scope.project, span, sources.nowSeconds());
   return { status: 200, body: format === 'json' ? body : renderReportText(body, scope) };
 }
 
-/** History is not kept yet, and no answer is better than a wrong one. */
-function requireAllTime(params: URLSearchParams): void {
-  for (const name of ['since', 'until']) {
-    if (params.get(name)) {
-      const detail = `${name} is not built yet; without it the answer is over all time`;
-      throw new Problem(501, 'Not built yet', detail);
-    }
-  }
+/** null: all time. */
+function spanOf(params: URLSearchParams): TimeSpan | null {
+  const [since, until] = ['since', 'until'].map((name) => timeOf(params.get(name), name));
+  return since === null && until === null ? null : { since: since!, until: until! };
+}
+
+/** Unix seconds, or RFC 3339. @throws Problem 400 */
+function timeOf(text: string | null, name: string): number | null {
+  if (text === null || text === '') return null;
+  const seconds = DATE_TIME.test(text) ? Date.parse(text) / 1000 : Number(text);
+  if (seconds >= 0 && seconds <= TIME_MAX_SECONDS) return seconds;
+  const detail = `${name} must be Unix seconds or RFC 3339, is ${JSON.stringify(text)}`;
+  throw new Problem(400, 'Bad parameter', detail);
 }
 
 /** null: all time. */

@@ -13,6 +13,7 @@ import { type LogFlaw, type LogFrame, type LogPosition, readFrames } from '../ar
 import { listCheckpoints } from '../checkpoint/checkpoint-files.js';
 import type { CheckpointFile } from '../checkpoint/checkpoint-format.js';
 import { loadCheckpoint } from '../checkpoint/checkpoint-reader.js';
+import type { OnHour } from '../fold/hours.js';
 import { Replay } from '../fold/replay.js';
 import type { Tables } from '../state/tables.js';
 
@@ -23,6 +24,8 @@ export interface RebuildSources {
   readonly archiveDirectory: string;
   readonly checkpointDirectory: string;
   readonly archiveBoard: SharedArrayBuffer;
+  /** Who keeps the hours that are over. */
+  readonly onHour?: OnHour;
   readonly files?: ArchiveFiles;
 }
 
@@ -52,7 +55,7 @@ export async function rebuildTables(
   position = 0,
 ): Promise<Rebuilt> {
   const startedMs = performance.now();
-  const { archiveDirectory, checkpointDirectory, archiveBoard, files = NODE_FILES } = sources;
+  const { archiveDirectory, checkpointDirectory, archiveBoard, onHour, files = NODE_FILES } = sources;
   const board = new ArchiveBoard(archiveBoard);
   const idle = new Int32Array(new SharedArrayBuffer(4));
   const isWritten = ({ line, position: at }: Written) => line >= lastLine && at >= position;
@@ -66,6 +69,7 @@ export async function rebuildTables(
     clientsToLine: Number.POSITIVE_INFINITY,
     upTo: { segment, offset: segmentBytes },
     files,
+    ...(onHour && { onHour }),
     onFlaw: (flaw) => flaws.push(flaw),
   });
   // Lines at the end of the log may be damaged; their numbers are not given twice.
@@ -104,6 +108,7 @@ export interface FoldLogOptions {
   readonly upTo: LogPosition | null;
   readonly files?: ArchiveFiles;
   readonly onFlaw: (flaw: LogFlaw) => void;
+  readonly onHour?: OnHour;
   /** Told after each frame how far it is. */
   readonly onProgress?: (line: number) => void;
 }
@@ -120,10 +125,11 @@ export async function foldLog(
     upTo,
     files = NODE_FILES,
     onFlaw,
+    onHour,
     onProgress,
   }: FoldLogOptions,
 ): Promise<{ lines: number; refused: number }> {
-  const replay = new Replay(tables, fromLine - 1);
+  const replay = new Replay(tables, fromLine - 1, onHour);
   let lines = 0;
   // Also the frame that ends with the line before: its clients may have had refused lines after that.
   for await (const item of readFrames(directory, { fromLine: Math.max(1, fromLine - 1), upTo, files })) {

@@ -94,6 +94,7 @@ interface Paths {
   readonly checkpoints: string;
   readonly profiles: string;
   readonly rejects: string;
+  readonly rollups: string;
 }
 
 interface Service {
@@ -119,6 +120,7 @@ function preparePaths({ stateDir, runtimeDir }: Config, activated: ActivatedSock
     checkpoints: join(stateDir, 'checkpoint'),
     profiles: join(stateDir, 'profiles'),
     rejects: join(stateDir, 'rejects'),
+    rollups: join(stateDir, 'rollups'),
   };
 }
 
@@ -320,12 +322,18 @@ class Daemon {
 
   #foldTask(rerun: boolean): { data: unknown; transfer: readonly unknown[] } {
     const { port1, port2 } = new MessageChannel();
-    port1.on('message', (rebuilt: Rebuilt) => {
+    port1.on('message', (message: Rebuilt | Error) => {
+      if (message instanceof Error) {
+        this.#log.error({ err: message }, 'a roll-up could not be written; it is tried again');
+        return;
+      }
+      const rebuilt = message;
       tellRebuilt(rebuilt, rerun ? [] : this.#recovered.damage, this.#log);
       this.#checkpoints.begin(rebuilt.checkpoint);
     });
     const { archive: archiveDirectory, checkpoints: checkpointDirectory } = this.#paths;
-    const data = { memory: this.#memory, archiveDirectory, checkpointDirectory, rerun, port: port2 };
+    const rollups = { directory: this.#paths.rollups, ageMs: this.#config.stats.rollupAgeMs };
+    const data = { memory: this.#memory, archiveDirectory, checkpointDirectory, rollups, rerun, port: port2 };
     return { data, transfer: [port2] };
   }
 
@@ -347,8 +355,7 @@ class Daemon {
           memory: this.#memory,
           rerun,
           places: { path: this.#paths.control, address: this.#config.control.listen },
-          archiveDirectory: this.#paths.archive,
-          checkpointDirectory: this.#paths.checkpoints,
+          folders: this.#paths,
           version: readVersion(),
           startedAtMs: this.#startedAtMs,
           port: port2,

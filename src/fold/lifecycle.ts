@@ -19,6 +19,7 @@ import { TICK_LIMITS, TICK_TIME } from '../model/tick.js';
 import { decodeLimits } from '../state/limits.js';
 import type { Tables } from '../state/tables.js';
 import { EventContext } from './event-context.js';
+import { Hours, type OnHour } from './hours.js';
 import { Samples, UNNAMED } from './samples.js';
 import { TaskEvents } from './task-events.js';
 import { WorkflowEvents } from './workflow-events.js';
@@ -27,13 +28,15 @@ import { WorkflowNumbers } from './workflow-numbers.js';
 export class Lifecycle {
   readonly #context: EventContext;
   readonly #samples: Samples;
+  readonly #hours: Hours;
   readonly #workflows: WorkflowEvents;
   readonly #tasks: TaskEvents;
 
-  /** @param decoder whose events are applied */
-  constructor(tables: Tables, decoder: Decoder) {
+  /** @param decoder whose events are applied @param onHour who keeps the hours that are over */
+  constructor(tables: Tables, decoder: Decoder, onHour: OnHour | null = null) {
     this.#context = new EventContext(tables, decoder);
     this.#samples = new Samples(tables);
+    this.#hours = new Hours(tables, onHour);
     const numbers = new WorkflowNumbers(tables);
     this.#workflows = new WorkflowEvents(this.#context, this.#samples, numbers);
     this.#tasks = new TaskEvents(this.#context, this.#workflows, this.#samples, numbers);
@@ -53,6 +56,7 @@ export class Lifecycle {
   apply(code: number, line: number, arrivedUs: number): void {
     this.#context.line = line;
     this.#context.arrived = arrivedUs / 1e6;
+    if (arrivedUs >= this.#hours.endUs) this.#hours.turnTo(arrivedUs);
     switch (code) {
       case EVENT_TASK_START:
         this.#tasks.start();
@@ -93,11 +97,14 @@ export class Lifecycle {
     this.#context.arrived = arrivedUs / 1e6;
     switch (kind) {
       case TICK_TIME:
-        if (!this.#workflows.makeIdleStale(arrivedUs / 1e6)) return false;
+        if (!this.#workflows.hasIdle(arrivedUs / 1e6)) return false;
+        this.#hours.turnTo(arrivedUs);
+        this.#workflows.makeIdleStale(arrivedUs / 1e6);
         break;
       case TICK_LIMITS: {
         const limits = decodeLimits(payload);
         if (tables.limits.include(limits) && board.ticks > 0) return false;
+        this.#hours.turnTo(arrivedUs);
         tables.setLimits(limits);
         this.#workflows.keepBounded();
         break;

@@ -3,6 +3,7 @@
 import { Decoder } from '../decode/decoder.js';
 import { EVENT_UNKNOWN } from '../model/event.js';
 import type { Tables } from '../state/tables.js';
+import type { OnHour } from './hours.js';
 import { Lifecycle } from './lifecycle.js';
 
 export class Replay {
@@ -13,11 +14,11 @@ export class Replay {
   /** Lines of the log that this program refuses: an older one took them. They count, and change nothing. */
   refused = 0;
 
-  /** @param tables that hold everything up to and with line `line` */
-  constructor(tables: Tables, line: number) {
+  /** @param tables that hold everything up to and with line `line` @param onHour who keeps the hours that are over */
+  constructor(tables: Tables, line: number, onHour: OnHour | null = null) {
     this.#tables = tables;
     this.#line = line;
-    this.#lifecycle = new Lifecycle(tables, this.#decoder);
+    this.#lifecycle = new Lifecycle(tables, this.#decoder, onHour);
   }
 
   get line(): number {

@@ -1,4 +1,4 @@
-/** What the report counts, into its rows (state/reports.ts), as it happens. */
+/** What the report counts, into its rows (state/reports.ts), as it happens: over all time, and in the hour that is open. */
 
 import { STATUS_COMPLETED } from '../model/status.js';
 import {
@@ -7,6 +7,7 @@ import {
   REPORT_COVERED_SECONDS,
   REPORT_EXECUTIONS,
   REPORT_GROUPS,
+  REPORT_HOUR,
   REPORT_PARALLEL,
   REPORT_SECONDS,
   REPORT_SPEEDUPS,
@@ -49,11 +50,11 @@ export class ReportTotals {
     const at = row * table.slotDoubles;
     const { doubles } = table;
     table.lock(row);
-    doubles[at + REPORT_EXECUTIONS]! += 1;
-    if (parallel) doubles[at + REPORT_PARALLEL]! += 1;
-    if (status === STATUS_COMPLETED) doubles[at + REPORT_COMPLETED]! += 1;
-    if (seconds > 0) addCarrying(doubles, at + REPORT_SECONDS, seconds);
-    if (tokens > 0) addCarrying(doubles, at + REPORT_TOKENS, tokens);
+    countOne(doubles, at + REPORT_EXECUTIONS);
+    if (parallel) countOne(doubles, at + REPORT_PARALLEL);
+    if (status === STATUS_COMPLETED) countOne(doubles, at + REPORT_COMPLETED);
+    if (seconds > 0) addTo(doubles, at + REPORT_SECONDS, seconds);
+    if (tokens > 0) addTo(doubles, at + REPORT_TOKENS, tokens);
     table.unlock(row);
   }
 
@@ -64,11 +65,12 @@ export class ReportTotals {
    */
   taskCompleted(project: number, agent: number, nowParallel: boolean, seconds: number): void {
     const { table } = this.#tables.reports;
+    const { doubles } = table;
     const row = this.#row(project, agent);
     const at = row * table.slotDoubles;
     table.lock(row);
-    if (nowParallel) table.doubles[at + REPORT_PARALLEL]! += 1;
-    if (seconds > 0) addCarrying(table.doubles, at + REPORT_SECONDS, seconds);
+    if (nowParallel) countOne(doubles, at + REPORT_PARALLEL);
+    if (seconds > 0) addTo(doubles, at + REPORT_SECONDS, seconds);
     table.unlock(row);
   }
 
@@ -76,11 +78,12 @@ export class ReportTotals {
   groupEnded(project: number, members: number, seconds: number): number {
     const speedup = groupSpeedup(members, seconds);
     const { table } = this.#tables.reports;
+    const { doubles } = table;
     const row = this.#row(project, 0);
     const at = row * table.slotDoubles;
     table.lock(row);
-    table.doubles[at + REPORT_GROUPS]! += 1;
-    addCarrying(table.doubles, at + REPORT_SPEEDUPS, speedup);
+    countOne(doubles, at + REPORT_GROUPS);
+    addTo(doubles, at + REPORT_SPEEDUPS, speedup);
     table.unlock(row);
     return speedup;
   }
@@ -88,11 +91,12 @@ export class ReportTotals {
   /** @param busySeconds sum of the durations of its tasks @param coveredSeconds how long any of them ran */
   workflowEnded(project: number, busySeconds: number, coveredSeconds: number): void {
     const { table } = this.#tables.reports;
+    const { doubles } = table;
     const row = this.#row(project, 0);
     const at = row * table.slotDoubles;
     table.lock(row);
-    addCarrying(table.doubles, at + REPORT_BUSY_SECONDS, busySeconds);
-    addCarrying(table.doubles, at + REPORT_COVERED_SECONDS, coveredSeconds);
+    addTo(doubles, at + REPORT_BUSY_SECONDS, busySeconds);
+    addTo(doubles, at + REPORT_COVERED_SECONDS, coveredSeconds);
     table.unlock(row);
   }
 
@@ -106,4 +110,15 @@ export class ReportTotals {
     recent[at + 2] = row;
     return row;
   }
+}
+
+function countOne(doubles: Float64Array, at: number): void {
+  doubles[at]! += 1;
+  doubles[at + REPORT_HOUR]! += 1;
+}
+
+/** A sum and its error. */
+function addTo(doubles: Float64Array, at: number, value: number): void {
+  addCarrying(doubles, at, value);
+  addCarrying(doubles, at + REPORT_HOUR, value);
 }

@@ -14,6 +14,7 @@ import { COUNT_SERIES_EXPIRED, COUNT_SERIES_OVERFLOWED } from '../state/board.js
 import { CELL_COUNT, CELL_SINCE, CELL_TOUCHED, CELL_ZEROS } from '../state/cells.js';
 import { bucketOf, ZERO_BUCKET } from '../state/histogram.js';
 import type { Tables } from '../state/tables.js';
+import { addToHour, moveHour } from './hours.js';
 import { addValue, mergeMoments } from './moments.js';
 import { ReportTotals } from './report-totals.js';
 import { Windows } from './windows.js';
@@ -186,6 +187,7 @@ export class Samples {
     cells.setBlocks(overflow, buckets.move(cells.blocks(cell), cells.blocks(overflow)));
     cells.setBlocks(cell, 0);
     this.#windows.move(cell, overflow, arrived);
+    moveHour(this.#tables, cell, overflow);
     table.unlock(cell);
     table.unlock(overflow);
     cells.remove(cell);
@@ -197,7 +199,7 @@ export class Samples {
 
   /** @returns false if the histogram needs a block and none is left; then nothing was changed */
   #addTo(cell: number, value: number, arrived: number): boolean {
-    const { cells, buckets } = this.#tables;
+    const { cells, buckets, hourBuckets } = this.#tables;
     const table = cells.table;
     const at = cell * table.slotDoubles;
     this.#windows.open(cell, arrived);
@@ -217,6 +219,7 @@ export class Samples {
     table.doubles[at + CELL_TOUCHED] = arrived;
     addValue(table.doubles, at + CELL_COUNT, value);
     this.#windows.add(cell, bucket, value);
+    addToHour(table.words, cell * table.slotWords, table.doubles, at, hourBuckets, bucket, value);
     table.unlock(cell);
     return true;
   }

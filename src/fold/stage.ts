@@ -45,6 +45,7 @@ import { Settings } from '../ring/settings.js';
 import { STAGE_DONE, STAGE_FOLD, STAGE_RECOVERING, STAGE_RUNNING, Vitals } from '../ring/vitals.js';
 import type { TablesMemory } from '../state/layout.js';
 import { Tables } from '../state/tables.js';
+import type { OnHour } from './hours.js';
 import { Lifecycle } from './lifecycle.js';
 import {
   COMMIT_ACCEPTED,
@@ -91,6 +92,13 @@ export interface TableCopier {
   make(tables: Tables, position: number): void;
 }
 
+/** Keeps the hours that are over. */
+export interface HourKeeper {
+  readonly onHour: OnHour;
+  /** Asked once a record; a promise is waited for before the next one. */
+  afterRecord(): Promise<void> | null;
+}
+
 export interface FoldParts {
   /**
    * Clears the tables and fills them out of the log, up to and with this line and all ticks of records before this position of
@@ -98,6 +106,7 @@ export interface FoldParts {
    */
   readonly rebuild: (tables: Tables, lastLine: number, position: number) => Promise<void>;
   readonly copier?: TableCopier;
+  readonly rollups?: HourKeeper;
   /** For tests that make the fold die at a line. */
   readonly createLifecycle?: (tables: Tables, decoder: Decoder) => Lifecycle;
 }
@@ -152,7 +161,8 @@ class Fold {
     this.#maxLineBytes = memory.maxLineBytes;
     this.#settings = new Settings(memory.settings);
     this.#tables = new Tables(memory.tables);
-    const create = parts.createLifecycle ?? ((tables, decoder) => new Lifecycle(tables, decoder));
+    const create =
+      parts.createLifecycle ?? ((tables, decoder) => new Lifecycle(tables, decoder, parts.rollups?.onHour));
     this.#lifecycle = create(this.#tables, this.#decoder);
     this.#decoder.attach(memory.ring.data, 0, memory.ring.data.byteLength);
     this.#lifecycle.attach(new DataView(memory.ring.data));
@@ -177,10 +187,13 @@ class Fold {
     }
     await this.#takeOver(rerun);
     this.#vitals.setState(STAGE_FOLD, STAGE_RUNNING);
+    const { rollups } = this.#parts;
     let busySince = performance.now();
     for (;;) {
       while (this.#reader.tryNext()) {
         this.#record(0, MODE_FOLD);
+        const rollup = rollups?.afterRecord();
+        if (rollup) await rollup;
         this.#copyIfWished(false);
         // Under load it never sleeps, and its utilization is to be seen then most of all.
         const nowMs = performance.now();

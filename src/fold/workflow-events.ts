@@ -116,18 +116,18 @@ export class WorkflowEvents {
     this.#keepRecentBounded();
   }
 
-  /** @returns whether any was idle for too long */
-  makeIdleStale(nowSeconds: number): boolean {
+  /** All that have been idle for too long. */
+  makeIdleStale(nowSeconds: number): void {
+    while (this.hasIdle(nowSeconds)) this.#makeStale(this.#context.tables.workflows.oldestLive);
+  }
+
+  /** Whether there is a live one without an event for `stale_after`. */
+  hasIdle(nowSeconds: number): boolean {
     const { workflows, limits } = this.#context.tables;
     const { doubles, slotDoubles } = workflows.table;
+    const oldest = workflows.oldestLive;
     const touchedBefore = nowSeconds - limits.staleAfterMs / 1000;
-    let found = false;
-    for (;;) {
-      const oldest = workflows.oldestLive;
-      if (oldest === 0 || doubles[oldest * slotDoubles + WORKFLOW_TOUCHED]! > touchedBefore) return found;
-      this.#makeStale(oldest);
-      found = true;
-    }
+    return oldest !== 0 && doubles[oldest * slotDoubles + WORKFLOW_TOUCHED]! <= touchedBefore;
   }
 
   /** After a change of the limits. Tasks follow where the next one comes. */

@@ -69,11 +69,12 @@ export class CellCatalog {
     const key = JSON.stringify([metric, by, where]);
     const known = this.#groups.get(key);
     if (known !== undefined) return known;
-    const groups = new Map<string, { labels: Record<string, string>; cells: CellName[] }>();
+    const groups = new Map<string, { labels: Labels; cells: CellName[] }>();
     for (const cell of this.#names) {
       if (!cell || cell.metric !== metric) continue;
-      if (where.some(([label, value]) => (cell.labels.get(label) ?? '') !== value)) continue;
-      const labels = labelsOf(cell, by);
+      const all = Object.fromEntries(cell.labels);
+      if (!isWithin(all, where)) continue;
+      const labels = groupLabels(all, by);
       const name = JSON.stringify(labels);
       const group = groups.get(name);
       if (group === undefined) groups.set(name, { labels, cells: [cell] });
@@ -119,7 +120,18 @@ export class CellCatalog {
   }
 }
 
-function labelsOf(cell: CellName, by: readonly string[] | null): Record<string, string> {
-  if (by === null) return Object.fromEntries(cell.labels);
-  return Object.fromEntries(by.map((label) => [label, cell.labels.get(label) ?? '']));
+type Labels = Readonly<Record<string, string>>;
+
+export function isWithin(labels: Labels, where: StatsScope['where']): boolean {
+  return where.every(([label, value]) => labelOf(labels, label) === value);
+}
+
+/** What a group is called whose cells have these labels. */
+export function groupLabels(labels: Labels, by: StatsScope['by']): Labels {
+  return by === null ? labels : Object.fromEntries(by.map((label) => [label, labelOf(labels, label)]));
+}
+
+/** A label may be called as something that every object has. */
+function labelOf(labels: Labels, label: string): string {
+  return Object.hasOwn(labels, label) ? labels[label]! : '';
 }

@@ -31,7 +31,45 @@ export const OTHER_AGENTS = '(overflow)';
 export type PartialReport = Report & {
   /** Something that may belong to it found no row of its own: raise `stats.max_series`. */
   readonly partial?: true;
+  /** The hours that it is over, where it is not over all time: seconds. */
+  readonly since?: number | null;
+  readonly until?: number;
 };
+
+/** Of one row: of a project and an agent, or of a project. */
+export interface RowNumbers extends Omit<ReportNumbers, 'secondsByAgent'> {
+  readonly agent: string;
+}
+
+/** Rows added up. */
+export class ReportSum implements ReportNumbers {
+  executions = 0;
+  parallel = 0;
+  completed = 0;
+  seconds = 0;
+  tokens = 0;
+  groups = 0;
+  speedups = 0;
+  busySeconds = 0;
+  coveredSeconds = 0;
+  readonly secondsByAgent = new Map<string, number>();
+  /** Whether the row of all that found none of its own holds anything. */
+  hasRest = false;
+
+  add(row: RowNumbers): void {
+    this.executions += row.executions;
+    this.parallel += row.parallel;
+    this.completed += row.completed;
+    this.seconds += row.seconds;
+    this.tokens += row.tokens;
+    this.groups += row.groups;
+    this.speedups += row.speedups;
+    this.busySeconds += row.busySeconds;
+    this.coveredSeconds += row.coveredSeconds;
+    if (row.executions === 0) return;
+    this.secondsByAgent.set(row.agent, (this.secondsByAgent.get(row.agent) ?? 0) + row.seconds);
+  }
+}
 
 /** @throws Problem 404 where the workflow is not known */
 export async function queryReport(
@@ -48,35 +86,11 @@ export async function queryReport(
 }
 
 function totals(tables: Tables, project: string | null): ReportNumbers {
-  const secondsByAgent = new Map<string, number>();
-  const sum = {
-    executions: 0,
-    parallel: 0,
-    completed: 0,
-    seconds: 0,
-    tokens: 0,
-    groups: 0,
-    speedups: 0,
-    busySeconds: 0,
-    coveredSeconds: 0,
-    secondsByAgent,
-  };
+  const sum = new ReportSum();
   const { table } = tables.reports;
   for (let row = REST_ROW; row < table.top; row++) {
     const numbers = readSlot(table, row, () => readRow(tables, row, project));
-    if (!numbers) continue;
-    sum.executions += numbers.executions;
-    sum.parallel += numbers.parallel;
-    sum.completed += numbers.completed;
-    sum.seconds += numbers.seconds;
-    sum.tokens += numbers.tokens;
-    sum.groups += numbers.groups;
-    sum.speedups += numbers.speedups;
-    sum.busySeconds += numbers.busySeconds;
-    sum.coveredSeconds += numbers.coveredSeconds;
-    if (numbers.executions === 0) continue;
-    const seconds = (secondsByAgent.get(numbers.agent) ?? 0) + numbers.seconds;
-    secondsByAgent.set(numbers.agent, seconds);
+    if (numbers) sum.add(numbers);
   }
   return sum;
 }

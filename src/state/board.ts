@@ -45,6 +45,9 @@ export const COUNT_SHARES_FULL = 13;
 const LINE = 0;
 const ARRIVED = 1;
 const TICKS = 2;
+const HOUR = 3;
+const HOUR_BEFORE = 4;
+const HOUR_VERSION = 5;
 const COUNTS = 8;
 /** Of the limits in force (limits.ts). */
 export const BOARD_LIMITS = 128;
@@ -78,6 +81,30 @@ export class Board {
 
   setTicks(ticks: number): void {
     this.#doubles[TICKS] = ticks;
+  }
+
+  /** The hour (since the epoch) that is open, of the last line that is folded; 0: there was none. */
+  get hour(): number {
+    return this.#doubles[HOUR]!;
+  }
+
+  /** The last one before it of which there is a roll-up; 0: there is none. */
+  get hourBefore(): number {
+    return this.#doubles[HOUR_BEFORE]!;
+  }
+
+  setHour(hour: number, before: number): void {
+    this.#doubles[HOUR] = hour;
+    this.#doubles[HOUR_BEFORE] = before;
+  }
+
+  /** Odd while the hour changes and what the tables hold of it is cleared; another even number afterwards. */
+  get hourVersion(): number {
+    return this.#doubles[HOUR_VERSION]!;
+  }
+
+  stepHourVersion(): void {
+    this.#doubles[HOUR_VERSION]! += 1;
   }
 
   count(which: number): void {

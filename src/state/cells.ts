@@ -11,11 +11,15 @@
  *   │ older │ newer │ serial │   │ version │ open │ up  │ open blocks │ oldest │ newest │ lost │ count… │
  *   │       │       │        │   │         │ slot │ to  │             │ 4 ×    │ 4 ×    │ 4 ×  │ zeros  │
  *   └───────┴───────┴────────┴───┴─────────┴──────┴─────┴─────────────┴────────┴────────┴──────┴────────┘
+ *   280                                             336     344                                     424
+ *   ┌───────────────────────────────────────────────┬───────┬───────────────────────────────────────┬────────┬───┐
+ *   │ hour: count first Σd Σd² sum min max (f64)    │ zeros │ the ten moments of what was before it │ blocks │   │
+ *   └───────────────────────────────────────────────┴───────┴───────────────────────────────────────┴────────┴───┘
  *
  * `metric` is an interned name; `labels` a block of [key, value] references, sorted by the bytes of the keys;
  * `blocks` the first block of the histogram. What the numbers mean, and how a value is added: fold/moments.ts. The second
  * half are the windows (fold/windows.ts): the slot of time that is open, with sums and histogram, and for each width of
- * slots the list of blocks of those that are over (window-blocks.ts).
+ * slots the list of blocks of those that are over (window-blocks.ts). The third part is the hour that is open (fold/hours.ts).
  *
  * Two locks: `lock` is stepped about every change, so at every sample; `version` about changes of the windows' lists alone, some
  * times a minute, so that a long read of them succeeds on a cell that is never at rest. `serial` is another number for
@@ -60,6 +64,12 @@ export const WINDOW_LOST = 50;
 export const WINDOW_COUNT = 27;
 export const WINDOW_ZEROS = 34;
 
+/** Of the hour that is open: doubles (the sums of fold/moments.ts, zeros, moments), and a word. */
+export const HOUR_COUNT = 35;
+export const HOUR_ZEROS = 42;
+export const HOUR_MOMENTS = 43;
+export const HOUR_BLOCKS = 106;
+
 const FLAG_OVERFLOW = 1;
 
 const MADE = HEAD_OWN;
@@ -70,9 +80,18 @@ const NEWEST = HEAD_OWN + 3;
 /** The labels and the histogram lie elsewhere, and are compared by themselves. */
 export const CELL_FIELDS: SlotFields = {
   names: { [METRIC]: 'metric' },
-  places: [LOCK, HASH, LABELS, BLOCKS, OLDER, NEWER, SERIAL, WINDOW_VERSION, WINDOW_BLOCKS].concat(
-    [0, 1, 2, 3].flatMap((level) => [WINDOW_OLDEST + level, WINDOW_NEWEST + level]),
-  ),
+  places: [
+    LOCK,
+    HASH,
+    LABELS,
+    BLOCKS,
+    OLDER,
+    NEWER,
+    SERIAL,
+    WINDOW_VERSION,
+    WINDOW_BLOCKS,
+    HOUR_BLOCKS,
+  ].concat([0, 1, 2, 3].flatMap((level) => [WINDOW_OLDEST + level, WINDOW_NEWEST + level])),
   words: { [FLAGS]: 'flags' },
   doubles: {
     [CELL_COUNT]: 'count',
@@ -88,6 +107,7 @@ export const CELL_FIELDS: SlotFields = {
     [CELL_ZEROS]: 'zeros',
     [CELL_SINCE]: 'since',
     [CELL_TOUCHED]: 'touched',
+    [HOUR_COUNT]: 'count of the hour',
   },
 };
 

@@ -41,6 +41,7 @@ export interface TablesMemory {
   readonly cells: SharedArrayBuffer;
   readonly cellsIndex: SharedArrayBuffer;
   readonly buckets: SharedArrayBuffer;
+  readonly hourBuckets: SharedArrayBuffer;
   readonly clients: SharedArrayBuffer;
   readonly windowBuckets: SharedArrayBuffer;
   readonly windowBlocks: SharedArrayBuffer;
@@ -56,18 +57,18 @@ export const OVERFLOW_CELLS = 1024;
 export const WORKFLOW_BYTES = 304;
 export const TASK_BYTES = 128;
 export const SHARE_BYTES = 40;
-export const CELL_BYTES = 280;
+export const CELL_BYTES = 432;
 /** A block of 32 counters, one octave of a histogram. */
 export const BUCKETS_BYTES = 272;
 export const CLIENT_BYTES = 304;
-export const REPORT_BYTES = 128;
+export const REPORT_BYTES = 240;
 /** Of the windows' pool. */
 export const CHUNK_BYTES = 64;
 /**
  * Raise it with every change of what the bytes of a state mean that the sizes below do not show: the meaning of a word,
  * its place in a slot, the words that every state interns first. A checkpoint of another version is not read.
  */
-export const STATE_VERSION = 1;
+export const STATE_VERSION = 2;
 /** Bytes of a slot, a place or a word of each memory. */
 export const STATE_LAYOUT: Readonly<Record<TableName, number>> = {
   board: 8,
@@ -82,6 +83,7 @@ export const STATE_LAYOUT: Readonly<Record<TableName, number>> = {
   cells: CELL_BYTES,
   cellsIndex: 8,
   buckets: BUCKETS_BYTES,
+  hourBuckets: BUCKETS_BYTES,
   clients: CLIENT_BYTES,
   windowBuckets: BUCKETS_BYTES,
   windowBlocks: CHUNK_BYTES,
@@ -153,6 +155,7 @@ export function allocateTables(limits: StateLimits): TablesMemory {
     cells: memoryOf(cellSlots(limits) * CELL_BYTES),
     cellsIndex: indexMemory(cellSlots(limits)),
     buckets: memoryOf(bucketBlocks(limits) * BUCKETS_BYTES),
+    hourBuckets: memoryOf(bucketBlocks(limits) * BUCKETS_BYTES),
     clients: memoryOf((limits.maxClients + 1) * CLIENT_BYTES),
     windowBuckets: memoryOf(openWindowsBytes(limits)),
     windowBlocks: memoryOf(limits.windowBytes - openWindowsBytes(limits)),

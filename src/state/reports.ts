@@ -9,6 +9,11 @@
  *   └──────┴──────┴─────────┴───────┴────────────┴──────────┴───────────┴─────────┴────────┴────────┴──────────┴────────┴───────┘
  *                                    of an agent: f64, seconds and tokens with their errors  of a project: sums with their errors
  *
+ *   128                                                              240
+ *   ┌────────────────────────────────────────────────────────────────┐
+ *   │ the same from `executions` on, of the hour that is open alone  │
+ *   └────────────────────────────────────────────────────────────────┘
+ *
  * Project and agent are interned names, of which the row has a reference; 0: none. Row 1 takes what finds no row of its own.
  * The fold alone writes, under the locks of the slots; a row is never given back.
  */
@@ -36,6 +41,11 @@ export const REPORT_SPEEDUPS = 10;
 export const REPORT_BUSY_SECONDS = 12;
 export const REPORT_COVERED_SECONDS = 14;
 
+/** The sums of the hour that is open lie so many doubles behind those over all time (fold/hours.ts). */
+export const REPORT_HOUR = 14;
+/** Of either. */
+export const REPORT_SUMS = 14;
+
 export const REST_ROW = 1;
 
 export const REPORT_FIELDS: SlotFields = {
@@ -57,6 +67,7 @@ export const REPORT_FIELDS: SlotFields = {
     [REPORT_BUSY_SECONDS + 1]: 'busy seconds error',
     [REPORT_COVERED_SECONDS]: 'covered seconds',
     [REPORT_COVERED_SECONDS + 1]: 'covered seconds error',
+    [REPORT_EXECUTIONS + REPORT_HOUR]: 'executions of the hour',
   },
 };
 

@@ -34,6 +34,11 @@ export class Tables {
   readonly shares: Shares;
   readonly cells: Cells;
   readonly buckets: Buckets;
+  /**
+   * Histograms of the hour that is open (fold/hours.ts). They have as much room as those over all time, and no limit below it: an
+   * hour's octaves are among those of all time, so a sample that finds room there finds it here.
+   */
+  readonly hourBuckets: Buckets;
   readonly clients: Clients;
   /** Histograms of the windows' open slots. */
   readonly windowBuckets: Buckets;
@@ -50,6 +55,7 @@ export class Tables {
     this.shares = new Shares(memory.shares, memory.sharesIndex, this.names, this.workflows);
     this.cells = new Cells(memory.cells, memory.cellsIndex, this.names, this.limits);
     this.buckets = new Buckets(memory.buckets);
+    this.hourBuckets = new Buckets(memory.hourBuckets);
     this.clients = new Clients(memory.clients);
     this.windowBuckets = new Buckets(memory.windowBuckets);
     this.windowBlocks = new WindowBlocks(memory.windowBlocks);
@@ -93,6 +99,7 @@ export class Tables {
       cells: this.cells.table.usedBytes,
       cellsIndex: this.cells.indexBytes,
       buckets: this.buckets.usedBytes,
+      hourBuckets: this.hourBuckets.usedBytes,
       clients: this.clients.usedBytes,
       windowBuckets: this.windowBuckets.usedBytes,
       windowBlocks: this.windowBlocks.usedBytes,
@@ -112,6 +119,7 @@ export class Tables {
     this.shares.clear();
     this.cells.clear();
     this.buckets.clear();
+    this.hourBuckets.clear();
     this.windowBuckets.clear();
     this.windowBlocks.clear();
     this.reports.clear();

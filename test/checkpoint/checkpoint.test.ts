@@ -67,7 +67,7 @@ test('a state of many chunks is written and read', async () => {
 test('a checkpoint that is cut at any byte, or has any byte changed or added, is unfit, and leaves empty tables', async () => {
   const directory = temporaryDirectory();
   const limits = { maxLiveWorkflows: 4, maxRecentWorkflows: 2, maxTasks: 8, maxSeries: 4 };
-  const folded = foldLines(new Folded(limits), 40, 2);
+  const folded = foldLines(new Folded(limits), 12, 2);
   const written = await writeDown(folded, directory);
   const whole = readFileSync(written.path);
   const read = new Folded(limits);
@@ -88,7 +88,7 @@ test('a checkpoint that is cut at any byte, or has any byte changed or added, is
   expect(differences(read.memory, empty.memory)).toEqual({});
   writeFileSync(written.path, whole);
   expect(await load(written, read)).toMatchObject({ kind: 'loaded' });
-});
+}, 120_000);
 
 test('a file under the name of another line is unfit', async () => {
   const directory = temporaryDirectory();

@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { NODE_FILES } from '../../src/archive/archive-files.js';
 import { allocateArchiveBoard } from '../../src/archive/board.js';
 import { recoverLog, writtenOf } from '../../src/archive/log-recovery.js';
 import { segmentName } from '../../src/archive/segment-name.js';
@@ -11,7 +12,10 @@ import { listCheckpoints, recoverCheckpoints } from '../../src/checkpoint/checkp
 import type { CheckpointFile } from '../../src/checkpoint/checkpoint-format.js';
 import { writeCheckpoint } from '../../src/checkpoint/checkpoint-writer.js';
 import { type Rebuilt, rebuildTables } from '../../src/daemon/rebuild.js';
+import type { OnHour } from '../../src/fold/hours.js';
 import { Replay } from '../../src/fold/replay.js';
+import { listRollupFiles, readRollupFile } from '../../src/rollups/rollup-files.js';
+import { RollupKeeper } from '../../src/rollups/rollup-keeper.js';
 import type { TableName } from '../../src/state/layout.js';
 import { type BuiltFrame, LogBuilder, temporaryDirectory } from '../archive/log-fixture.js';
 import { randomRecords } from '../fold/random-events.js';
@@ -54,6 +58,7 @@ async function writeDown(folded: Folded, { checkpoints }: State): Promise<Checkp
 async function start(
   { archive, checkpoints }: State,
   folded = new Folded(),
+  onHour?: OnHour,
 ): Promise<Rebuilt & { folded: Folded; ahead: number[] }> {
   const recovered = recoverLog(archive);
   const ahead = recoverCheckpoints(checkpoints, recovered.nextLine - 1);
@@ -61,6 +66,7 @@ async function start(
     archiveDirectory: archive,
     checkpointDirectory: checkpoints,
     archiveBoard: allocateArchiveBoard(writtenOf(recovered)),
+    ...(onHour && { onHour }),
   };
   const rebuilt = await rebuildTables(folded.tables, sources, recovered.nextLine - 1);
   return { ...rebuilt, folded, ahead: ahead.map(({ line }) => line) };
@@ -295,4 +301,46 @@ test('an archive with any byte changed starts, with every line of the other fram
     }
     expect(listCheckpoints(state.checkpoints)).toEqual([]);
   }
+});
+
+test('a start from any checkpoint, or from none, writes the roll-ups of the hours after it as they were', async () => {
+  const state = emptyState();
+  const builder = new LogBuilder();
+  const frames = [7, 13, 11, 9].map((size, i, sizes) => {
+    builder.arrivalUs += 3600e6;
+    const at = sizes.slice(0, i).reduce((sum, n) => sum + n, 0);
+    return builder.frame(LINES.slice(at, at + size));
+  });
+  writeFrames(state, frames);
+  const twenty = await writeDown(
+    foldFrames(frames, (line) => line > 20),
+    state,
+  );
+  const directory = temporaryDirectory();
+  const contents = () => readdirSync(directory).map((name) => [name, readFileSync(join(directory, name))]);
+  const onFailure = (error: unknown) => {
+    throw error;
+  };
+  const rolledUp = async () => {
+    const { onHour } = new RollupKeeper({ directory, ageMs: 400 * 86_400_000, onFailure });
+    return start(state, new Folded(), onHour);
+  };
+  rmSync(twenty.path);
+  expect(await rolledUp()).toMatchObject({ checkpoint: null, lines: 40 });
+  const whole = contents();
+  const hours = (from: number) =>
+    listRollupFiles(directory, NODE_FILES)
+      .flatMap(({ path }) => readRollupFile(path, NODE_FILES))
+      .slice(from);
+  const all = hours(0);
+  expect(all).toHaveLength(3);
+  await writeDown(
+    foldFrames(frames, (line) => line > 20),
+    state,
+  );
+  expect(await rolledUp()).toMatchObject({ checkpoint: { line: 20 }, lines: 20 });
+  expect(contents()).toEqual(whole);
+  rmSync(directory, { recursive: true });
+  await rolledUp();
+  expect(hours(0)).toEqual(all.slice(1));
 });

@@ -90,8 +90,9 @@ describe('/v1/report', () => {
     [400, '?format=xml'],
     [400, '?workflow=w&project=p'],
     [404, '?workflow=nobody'],
-    [501, '?since=1'],
-    [501, '?until=1'],
+    [400, '?since=noon'],
+    [400, '?until=1&since=2e9'],
+    [400, '?workflow=w&since=1'],
   ])('answers %d to %s, with a problem', async (status, query) => {
     const answer = await daemon.get(`/v1/report${query}`);
     expect([answer.status, answer.headers['content-type']]).toEqual([status, 'application/problem+json']);

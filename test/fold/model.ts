@@ -116,6 +116,15 @@ export class Model {
     for (const event of events) this.#apply(event);
   }
 
+  /** Nothing arrives for so long. */
+  wait(seconds: number): void {
+    this.#arrived += seconds;
+  }
+
+  get arrived(): number {
+    return this.#arrived;
+  }
+
   get tasks(): ModelTask[] {
     return [...this.loose, ...[...this.workflows.values()].flatMap(({ tasks }) => tasks)];
   }

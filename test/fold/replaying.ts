@@ -1,6 +1,7 @@
 /** Tables that lines were folded into, and what the outside would see of them. */
 
 import { parseAcceptedLine } from '../../src/decode/field-text.js';
+import type { OnHour } from '../../src/fold/hours.js';
 import { Replay } from '../../src/fold/replay.js';
 import type { Report } from '../../src/fold/report.js';
 import { parseCursor } from '../../src/query/page.js';
@@ -119,14 +120,23 @@ export class Folded {
   #arrivedUs = ARRIVED * 1e6;
 
   /** @param memory of tables that were cleared; by default it is new */
-  constructor(limits: Partial<StateLimits> = {}, memory = allocateTables({ ...LIMITS, ...limits })) {
+  constructor(
+    limits: Partial<StateLimits> = {},
+    memory = allocateTables({ ...LIMITS, ...limits }),
+    onHour: OnHour | null = null,
+  ) {
     this.memory = memory;
     this.tables = new Tables(this.memory);
-    this.#replay = new Replay(this.tables, 0);
+    this.#replay = new Replay(this.tables, 0, onHour);
   }
 
   get refused(): number {
     return this.#replay.refused;
+  }
+
+  /** Nothing arrives for so long. */
+  wait(seconds: number): void {
+    this.#arrivedUs += seconds * 1e6;
   }
 
   /** Folds one record of these lines, which arrives a second after the one before. */

@@ -10,7 +10,7 @@ import { type ControlPlaces, startControl } from '../src/control/server.js';
 import type { DaemonMemory } from '../src/daemon/memory.js';
 import { Failure } from '../src/model/failure.js';
 import { CheckpointRequests } from '../src/query/checkpoint-requests.js';
-import { History } from '../src/query/history.js';
+import { HourlyAggregates } from '../src/query/hourly.js';
 import { MetricsView } from '../src/query/metrics.js';
 import { StatusView } from '../src/query/status.js';
 import { Texts } from '../src/query/texts.js';
@@ -35,14 +35,14 @@ export default async function control(task: ControlTask): Promise<void> {
   const status = new StatusView(memory, tables, version, startedAtMs);
   const texts = new Texts(memory, folders.archive);
   const checkpoints = new CheckpointRequests(memory, tables.board, folders.checkpoints);
-  const history = new History(tables, folders.rollups);
+  const hourly = new HourlyAggregates(tables, folders.rollups);
   const nowSeconds = () => Date.now() / 1000;
   const onCutOff = (bytes: number) =>
     main.tell({ kind: 'warning', text: `cut off a reader of /v1/events that did not take ${bytes} bytes` });
   const events = new EventStreams(memory, { ...EVENT_STREAMS_DEFAULTS, onCutOff });
   const metrics = new MetricsView(tables, status, memory.vitals);
   const { profiles } = main;
-  const sources = { tables, texts, history, status, metrics, checkpoints, profiles, events, nowSeconds };
+  const sources = { tables, texts, hourly, status, metrics, checkpoints, profiles, events, nowSeconds };
   const server = await startControl(sources, places, main.tellBug).catch((error) => {
     // One that has listened before must not end quietly.
     if (task.rerun || !(error instanceof Failure)) throw error;

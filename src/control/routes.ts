@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { PROFILE_SECONDS_DEFAULT, PROFILE_SECONDS_MAX } from '../model/profile.js';
 import { WINDOW_NAMES, type WindowName } from '../model/windows.js';
 import type { CheckpointRequests } from '../query/checkpoint-requests.js';
-import type { History, TimeSpan } from '../query/history.js';
+import type { HourlyAggregates, TimeSpan } from '../query/hourly.js';
 import type { MetricsView } from '../query/metrics.js';
 import { type PageRequest, parseCursor } from '../query/page.js';
 import { Problem } from '../query/problem.js';
@@ -26,7 +26,7 @@ import type { PageFiles } from './page-files.js';
 export interface Sources {
   readonly tables: Tables;
   readonly texts: Texts;
-  readonly history: History;
+  readonly hourly: HourlyAggregates;
   readonly status: StatusView;
   readonly checkpoints: CheckpointRequests;
   readonly profiles: ProfileRequests;
@@ -178,7 +178,7 @@ async function stats(sources: Sources, params: URLSearchParams): Promise<object>
   };
   const now = sources.nowSeconds();
   if (span === null) return queryStats(sources.tables, { ...scope, ...(window && { window }) }, now);
-  if (window === null) return sources.history.stats(scope, span, now);
+  if (window === null) return sources.hourly.stats(scope, span, now);
   const detail = 'a window counts back from now, and since and until name a time; give one or the other';
   throw new Problem(400, 'Bad parameter', detail);
 }
@@ -203,7 +203,7 @@ async function report(sources: Sources, params: URLSearchParams): Promise<WholeA
   const body =
     span === null
       ? await queryReport(sources.tables, sources.texts, scope)
-      : await sources.history.report(scope.project, span, sources.nowSeconds());
+      : await sources.hourly.report(scope.project, span, sources.nowSeconds());
   return { status: 200, body: format === 'json' ? body : renderReportText(body, scope) };
 }
 

@@ -54,7 +54,7 @@ interface Found {
   isPartial: boolean;
 }
 
-export class History {
+export class HourlyAggregates {
   readonly #tables: Tables;
   readonly #directory: string;
   readonly #files: ArchiveFiles;

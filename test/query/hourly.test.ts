@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { NODE_FILES } from '../../src/archive/archive-files.js';
 import type { Report } from '../../src/fold/report.js';
-import { History, type TimeSpan } from '../../src/query/history.js';
+import { HourlyAggregates, type TimeSpan } from '../../src/query/hourly.js';
 import { queryReport } from '../../src/query/report.js';
 import type { Texts } from '../../src/query/texts.js';
 import { listRollupFiles } from '../../src/rollups/rollup-files.js';
@@ -34,13 +34,13 @@ interface Answer {
 class Kept {
   readonly directory: string;
   readonly folded: Folded;
-  readonly history: History;
+  readonly history: HourlyAggregates;
 
   constructor(directory = temporaryDirectory(), ageMs = 400 * 86_400_000, limits = {}) {
     this.directory = directory;
     const keeper = new RollupKeeper({ directory, ageMs, onFailure: failed });
     this.folded = new Folded(limits, allocateTables({ ...LIMITS, ...limits }), keeper.onHour);
-    this.history = new History(this.folded.tables, directory);
+    this.history = new HourlyAggregates(this.folded.tables, directory);
   }
 
   async stats(metric: string, span: TimeSpan = ALL, by: readonly string[] | null = null): Promise<Answer> {
@@ -277,7 +277,7 @@ test('what the disk does not take is told once, kept, and written when it does',
     nowMs: () => nowMs,
   });
   const folded = new Folded({}, allocateTables(LIMITS), keeper.onHour);
-  const history = new History(folded.tables, directory);
+  const history = new HourlyAggregates(folded.tables, directory);
   for (let hour = 0; hour < 3; hour++) {
     folded.record([{ type: 'sample', name: 'm', value: 1 }], at(hour) * 1e6);
   }

@@ -17,6 +17,7 @@ import { loadBench, spikeBench } from './scenarios/bursts.js';
 import { enduranceBench } from './scenarios/endurance.js';
 import { ioBench } from './scenarios/io.js';
 import { memoryBench } from './scenarios/memory.js';
+import { sizingBench } from './scenarios/sizing.js';
 import { stormBench } from './scenarios/storm.js';
 import { decodeBench } from './stages/decode.js';
 import { foldBench } from './stages/fold.js';
@@ -41,6 +42,7 @@ const BENCHES: readonly Bench[] = [
   memoryBench,
   ioBench,
   stormBench,
+  sizingBench,
 ];
 const SMALL_PASSES = 3;
 const EXIT_WRONG = 1;

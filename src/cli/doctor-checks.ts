@@ -322,7 +322,7 @@ function checkClock({ config, host }: Patient): Finding[] {
       about,
       verdict: 'warning',
       text,
-      mend: 'arrivals stand still until then; see that the clock is kept right',
+      mend: 'arrivals are ahead of the clock until then; see that it is kept right',
     });
   }
   if (host.isClockSynchronized() === false) {

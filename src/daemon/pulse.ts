@@ -12,6 +12,8 @@ export interface StageWork {
 
 interface Stood {
   readonly position: string;
+  readonly hadWork: boolean;
+  /** It has not moved since, and its work was there. */
   readonly sinceMs: number;
 }
 
@@ -23,8 +25,8 @@ export class Pulse {
     const stuck: { name: string; stillMs: number }[] = [];
     for (const { name, hasWork, position, stillMsMax } of stages) {
       const stood = this.#stood.get(name);
-      if (stood === undefined || !hasWork || stood.position !== position) {
-        this.#stood.set(name, { position, sinceMs: nowMs });
+      if (stood === undefined || !hasWork || !stood.hadWork || stood.position !== position) {
+        this.#stood.set(name, { position, hadWork: hasWork, sinceMs: nowMs });
         continue;
       }
       const stillMs = nowMs - stood.sinceMs;

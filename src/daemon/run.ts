@@ -285,11 +285,24 @@ class Daemon {
   async #listen(): Promise<void> {
     const { activated } = this.#service;
     if (activated !== null) {
-      // Path, mode and group are the socket unit's.
       await this.#ingest.listen({ fd: activated.fd });
+      this.#tellActivated(activated);
     } else {
       await this.#ingest.listen({ path: this.#paths.ingest });
       setSocketAccess(this.#paths.ingest, this.#config.ingest.mode, this.#config.ingest.group);
+    }
+  }
+
+  /** Path, mode and group are the socket unit's, whatever the configuration says. */
+  #tellActivated({ path }: ActivatedSocket): void {
+    const { runtimeDir, sources } = this.#config;
+    const usual = join(runtimeDir, 'ingest.sock');
+    if (path !== usual) {
+      this.#log.warn({ path }, `systemd's socket is not ${usual}, where commands and clients look for it`);
+    }
+    const options = ['ingest.mode', 'ingest.group'].filter((key) => sources[key]!.from !== 'default');
+    if (options.length > 0) {
+      this.#log.warn({ options }, 'without effect: the socket unit decides the rights of ingest.sock');
     }
   }
 

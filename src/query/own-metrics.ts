@@ -40,7 +40,7 @@ type Row = [name: string, type: 'counter' | 'gauge', help: string, value: number
 
 export function writeOwnMetrics(numbers: OwnNumbers, to: Exposition): void {
   const { status } = numbers;
-  const { ingest, ring, lag, state, archive } = status;
+  const { ingest, ring, lag, state, archive, rejects, checkpoint } = status;
   const build = {
     version: status.version,
     protocol: String(status.protocol),
@@ -105,6 +105,17 @@ export function writeOwnMetrics(numbers: OwnNumbers, to: Exposition): void {
     ...STATE_COUNTS.map((name): Row => [`state_${name}`, 'counter', COUNT_HELP[name], state.counts[name]]),
     ['log_lines', 'counter', 'Lines accepted, ever.', numbers.lastLine],
     ['log_durable_lines', 'counter', 'Lines on the disk, ever.', archive.durable_seq],
+    ['rejects_written_lines', 'counter', 'Refused lines kept in rejects/.', rejects.written],
+    ['rejects_skipped_lines', 'counter', 'Refused lines that a flood left no room for.', rejects.skipped],
+    ['rejects_failed_lines', 'counter', 'Refused lines that the disk did not take.', rejects.failed],
+    [
+      'checkpoint_timestamp_seconds',
+      'gauge',
+      'When the last checkpoint was made, Unix time.',
+      checkpoint?.written_at ?? null,
+    ],
+    ['checkpoint_line', 'gauge', 'The last line that is in it.', checkpoint?.line ?? null],
+    ['checkpoint_bytes', 'gauge', 'Its size.', checkpoint?.bytes ?? null],
     ['archive_segments', 'gauge', 'Files of the log.', archive.segments],
     ['archive_raw_bytes', 'gauge', 'Bytes of the lines in the log.', archive.bytes_raw],
     ['archive_compressed_bytes', 'gauge', 'Bytes that they take on the disk.', archive.bytes_compressed],

@@ -187,7 +187,7 @@ export class StatusView {
   }
 
   /** null: there is none yet. Of one that an earlier process has made, what it took is not known any more. */
-  #checkpoint(): object | null {
+  #checkpoint() {
     const { last } = this.#copies;
     return (
       last && {

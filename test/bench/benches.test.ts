@@ -29,6 +29,7 @@ describe.each([
   ['memory', 2, []],
   ['io', 1, []],
   ['storm', 1, []],
+  ['sizing', 4, []],
   ['pipeline', 1, ['--seconds', '1', '--connections', '16']],
 ] as const)('the %s bench', (name, comparisonCount, args) => {
   test('finds every result right, and measures each variant beside a baseline', async () => {

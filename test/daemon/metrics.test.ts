@@ -31,6 +31,7 @@ test('the metrics are valid, and say what the status says', async () => {
   expect(value('process_start_time_seconds')).toBe(status.started_at);
   for (const name of STATE_COUNTS)
     expect(value(`tallyd_state_${name}_total`)).toBe(status.state.counts[name]);
+  expect(value('tallyd_rejects_written_lines_total')).toBe(1);
   const rejected = families.get('tallyd_ingest_rejected_lines_total')!.samples;
   // A reason that has not been met yet is there too, so that its first one is an increase.
   expect(rejected.length).toBeGreaterThan(5);
@@ -44,6 +45,17 @@ test('the metrics are valid, and say what the status says', async () => {
   expect(durations).toMatchObject([
     { labels: { agent: 'a', kind: 'k', status: 'completed' }, count: 2, sum: 4.5 },
   ]);
+});
+
+test('a checkpoint is there from the first one on', async () => {
+  const daemon = await testDaemon({ 'checkpoint.interval': '100ms' });
+  const value = async (name: string) =>
+    readExposition((await daemon.get('/metrics')).text).get(name)?.samples[0]?.value;
+  expect(await value('tallyd_checkpoint_line')).toBe(undefined);
+  await daemon.send({ ...END, duration: 1 });
+  const { checkpoint } = await daemon.statusWhere((status) => status.checkpoint !== null);
+  expect(await value('tallyd_checkpoint_line')).toBe(1);
+  expect(await value('tallyd_checkpoint_timestamp_seconds')).toBe(checkpoint.written_at);
 });
 
 test('the process is measured as a whole: CPU, memory, open files and threads', async () => {

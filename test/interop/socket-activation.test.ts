@@ -57,6 +57,16 @@ test('a datagram each says ready, status, sign of life and stopping, from the ma
   expect(new Set(manager.facts.map((fact) => fact.from ?? fact.pid))).toEqual(new Set([pid]));
 });
 
+test("what the socket unit decides and the configuration says otherwise is said in the daemon's log", async () => {
+  const manager = serviceManager({ settings: { 'ingest.mode': '0600' }, runtimeFolder: 'r' });
+  await manager.startReady();
+  const warnings = manager.log.split('\n').filter((line) => line.includes('"level":"warn"'));
+  expect(warnings).toHaveLength(2);
+  expect(warnings[0]).toMatch(/systemd's socket is not .*\/r\/ingest\.sock/);
+  expect(warnings[1]).toMatch(/"options":\["ingest\.mode"\],"msg":"without effect/);
+  expect(await manager.stop()).toBe(0);
+});
+
 test('a reload is told from its begin to its end', async () => {
   const manager = serviceManager();
   await manager.startReady();

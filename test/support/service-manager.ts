@@ -18,15 +18,25 @@ interface Fact {
   readonly pid?: number;
 }
 
+export interface ServiceOptions {
+  /** Whether notifications go to a name without a file. */
+  readonly abstract?: boolean;
+  readonly settings?: Settings;
+  readonly env?: Record<string, string>;
+  /** The daemon's runtime directory, below the folder of its socket. */
+  readonly runtimeFolder?: string;
+}
+
 export class ServiceManager {
   readonly stateDir: string;
   readonly runtimeDir: string;
   readonly ingestPath: string;
   readonly #program: Program;
 
-  constructor(folder: string, notifyAddress: string, settings: Settings, env: Record<string, string>) {
+  constructor(folder: string, notifyAddress: string, options: ServiceOptions) {
+    const { settings = {}, env = {}, runtimeFolder = '.' } = options;
     this.stateDir = join(folder, 's');
-    this.runtimeDir = folder;
+    this.runtimeDir = join(folder, runtimeFolder);
     this.ingestPath = join(folder, 'ingest.sock');
     const sets = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
     const command = [process.execPath, builtFile(PROGRAM), 'run', ...this.folderFlags, ...sets];
@@ -94,13 +104,10 @@ export class ServiceManager {
   }
 }
 
-/** @param options.abstract whether notifications go to a name without a file */
-export function serviceManager(
-  options: { abstract?: boolean; settings?: Settings; env?: Record<string, string> } = {},
-): ServiceManager {
+export function serviceManager(options: ServiceOptions = {}): ServiceManager {
   const folder = createFolder();
   const address = options.abstract ? `@${folder.path}/notify` : join(folder.path, 'notify');
-  const manager = new ServiceManager(folder.path, address, options.settings ?? {}, options.env ?? {});
+  const manager = new ServiceManager(folder.path, address, options);
   onTestFinished(async () => {
     await manager.end();
     folder.remove();

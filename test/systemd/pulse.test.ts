@@ -28,11 +28,11 @@ test('a stage that stands still with work before it is stuck after its time, unt
   expect(pulse.beat([stage(8)], 5101)).toEqual([]);
 });
 
-test('the time that a stage may stand still begins with its work', () => {
+test('the time that a stage may stand still begins when its work is seen, however long ago the last look was', () => {
   const pulse = new Pulse();
   expect(pulse.beat([stage(7, false)], 0)).toEqual([]);
-  expect(pulse.beat([stage(7, false)], 10_000)).toEqual([]);
-  expect(pulse.beat([stage(7)], 10_050)).toEqual([]);
+  expect(pulse.beat([stage(7)], 10_000)).toEqual([]);
+  expect(pulse.beat([stage(7)], 10_100)).toEqual([]);
   expect(pulse.beat([stage(7)], 10_101)).toEqual([{ name: 'fold', stillMs: 101 }]);
 });
 

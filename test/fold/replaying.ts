@@ -206,9 +206,10 @@ export class Folded {
     filter: WorkflowFilter,
     limit: number,
     cursor: string | null = null,
+    agentTasksMax?: number,
   ): Promise<PageView<WorkflowSummaryView>> {
     const request = { limit, cursor: cursor === null ? null : parseCursor(cursor) };
-    const { workflows, next_cursor } = (await listWorkflows(this.tables, filter, request)) as {
+    const { workflows, next_cursor } = (await listWorkflows(this.tables, filter, request, agentTasksMax)) as {
       workflows: WorkflowSummaryView[];
       next_cursor: string | null;
     };

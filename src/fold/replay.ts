@@ -36,9 +36,9 @@ export class Replay {
     this.#line = line;
   }
 
-  /** Applies a tick at its place among the lines. @param number as the log has it */
-  tick(kind: number, payload: Uint8Array, number: number, arrivedUs: number): void {
-    this.#lifecycle.tick(kind, payload, number, arrivedUs);
+  /** Applies a tick at its place among the lines, as `Lifecycle.tick` does. @param number as the log has it */
+  tick(kind: number, payload: Uint8Array, number: number, arrivedUs: number): boolean {
+    return this.#lifecycle.tick(kind, payload, number, arrivedUs);
   }
 
   /**

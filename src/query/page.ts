@@ -42,12 +42,16 @@ export function formatCursor(list: string, { number, slot }: Entry): string {
   return `${list}.${number}.${slot}`;
 }
 
-/** @param read what is wanted of an entry, called under its slot's lock; null: it does not belong to the answer */
+/**
+ * @param read what is wanted of an entry, called under its slot's lock; null: it does not belong to the answer
+ * @param belongs asked after that, and without the lock: for what takes too long to see in one piece
+ */
 export async function readPage<T>(
   list: WalkedList,
   limit: number,
   after: Entry | null,
   read: (slot: number) => T | null,
+  belongs: (slot: number) => boolean = () => true,
 ): Promise<Page<T>> {
   const walk = new ListWalk(list, after, read);
   const items: T[] = [];
@@ -61,8 +65,10 @@ export async function readPage<T>(
         throw new Problem(503, 'Not settled', 'the list changes too fast; ask again');
       return { items, next: walk.ended ? null : last };
     }
-    if (item !== null && items.length === limit) return { items, next: last };
-    if (item !== null) items.push(item);
+    if (item !== null && belongs(walk.last!.slot)) {
+      if (items.length === limit) return { items, next: last };
+      items.push(item);
+    }
     last = walk.last;
     const paused = pause();
     if (paused !== null) await paused;

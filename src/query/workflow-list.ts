@@ -32,24 +32,28 @@ export interface WorkflowFilter {
   readonly agent?: string;
 }
 
+const AGENT_TASKS_MAX = 10_000;
 const NAMED = { phase: 'byPhase', project: 'byProject', parent: 'byParent' } as const;
 const FIELDS = ['phase', 'project', 'parent'] as const;
 
+/** @param agentTasksMax of an agent with more tasks another list is walked */
 export async function listWorkflows(
   tables: Tables,
   filter: WorkflowFilter,
   { limit, cursor }: PageRequest,
+  agentTasksMax = AGENT_TASKS_MAX,
 ): Promise<object> {
   const lists = listsOf(tables, filter);
-  const name = cursor?.list ?? shortest(lists);
+  const name = cursor?.list ?? bestOf(lists, agentTasksMax);
   if (!lists.has(name)) throw badCursor(formatCursor(name, cursor!));
   const list = lists.get(name)!;
   const matches = matcher(tables, filter);
   if (list === null || matches === null) return { workflows: [], next_cursor: null };
+  const read = (slot: number) => (matches(slot) ? readSummary(tables, slot) : null);
   const page =
     name === 'agent'
-      ? await pageOfAgent(tables, list, limit, cursor?.number ?? Number.POSITIVE_INFINITY, matches)
-      : await readPage(list, limit, cursor, (slot) => (matches(slot) ? readSummary(tables, slot) : null));
+      ? await pageOfAgent(tables, list, limit, cursor?.number ?? Number.POSITIVE_INFINITY, read)
+      : await readPage(list, limit, cursor, read, agentCondition(tables, filter));
   return { workflows: page.items, next_cursor: page.next === null ? null : formatCursor(name, page.next) };
 }
 
@@ -62,8 +66,18 @@ function listsOf(tables: Tables, filter: WorkflowFilter): Map<string, StateList 
     if (value !== undefined) lists.set(field, workflowsOf(tables, NAMED[field], nameKey(value)));
   }
   if (filter.agent !== undefined) lists.set('agent', tasksOfAgent(tables, nameKey(filter.agent)));
-  if (lists.size === 0) lists.set('all', allWorkflows(tables));
+  lists.set('all', allWorkflows(tables));
   return lists;
+}
+
+/**
+ * The shortest. But the tasks of an agent must all be walked for each page: where they are many, a walk along the shortest other
+ * list comes to as many workflows that have the agent soon enough.
+ */
+function bestOf(lists: ReadonlyMap<string, StateList | null>, agentTasksMax: number): string {
+  const best = shortest(lists);
+  if (best !== 'agent' || (lists.get(best)?.length ?? 0) <= agentTasksMax) return best;
+  return shortest(new Map([...lists].filter(([name]) => name !== best)));
 }
 
 export function shortest(lists: ReadonlyMap<string, StateList | null>): string {
@@ -79,7 +93,7 @@ export function statusOf(text: string): number {
   throw new Problem(400, 'Bad parameter', `status must be one of ${names}, is ${JSON.stringify(text)}`);
 }
 
-/** Whether a workflow is as the filter says, under its slot's lock; null: none can be. */
+/** Whether a workflow is as the filter says but for the agent, under its slot's lock; null: none can be. */
 function matcher(tables: Tables, filter: WorkflowFilter): ((slot: number) => boolean) | null {
   const { names, workflows } = tables;
   const { table } = workflows;
@@ -97,13 +111,15 @@ function matcher(tables: Tables, filter: WorkflowFilter): ((slot: number) => boo
     const { word } = workflows[NAMED[field]];
     conditions.push((slot) => holds(names, table, slot, word, ref, key));
   }
-  if (filter.agent !== undefined) {
-    const key = nameKey(filter.agent);
-    const ref = names.findSettled(key.view, 0, key.length, key.hash);
-    if (ref === 0) return null;
-    conditions.push((slot) => hasAgent(tables, slot, ref, key));
-  }
   return (slot) => conditions.every((holdsFor) => holdsFor(slot));
+}
+
+/** Whether a workflow has a task of the agent, if one is asked for: a walk over its tasks. */
+function agentCondition(tables: Tables, { agent }: WorkflowFilter): (slot: number) => boolean {
+  if (agent === undefined) return () => true;
+  const key = nameKey(agent);
+  const ref = tables.names.findSettled(key.view, 0, key.length, key.hash);
+  return (slot) => ref !== 0 && hasAgent(tables, slot, ref, key);
 }
 
 function hasAgent(tables: Tables, workflow: number, ref: number, key: NameKey): boolean {
@@ -123,7 +139,7 @@ async function pageOfAgent(
   tasksOfIt: StateList,
   limit: number,
   before: number,
-  matches: (slot: number) => boolean,
+  read: (slot: number) => WorkflowSummary | null,
 ): Promise<Page<WorkflowSummary>> {
   const { tasks, workflows } = tables;
   const { table } = workflows;
@@ -134,7 +150,8 @@ async function pageOfAgent(
   });
   for (let slot = walk.next(); slot !== undefined; slot = walk.next()) {
     if (slot !== null && slot !== 0) slots.add(slot);
-    await pause();
+    const paused = pause();
+    if (paused !== null) await paused;
   }
   const entries: { slot: number; number: number }[] = [];
   for (const slot of slots) {
@@ -149,14 +166,13 @@ async function pageOfAgent(
     const isSame = () => {
       return table.words[slot * table.slotWords + WORKFLOW_ID] !== 0 && workflows.all.number(slot) === number;
     };
-    const summary = readSlot(table, slot, () => {
-      return isSame() && matches(slot) ? readSummary(tables, slot) : null;
-    });
+    const summary = readSlot(table, slot, () => (isSame() ? read(slot) : null));
     if (summary === undefined || summary === null) continue;
     if (items.length === limit) return { items, next };
     items.push(summary);
     next = entry;
-    await pause();
+    const paused = pause();
+    if (paused !== null) await paused;
   }
   return { items, next: null };
 }

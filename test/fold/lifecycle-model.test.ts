@@ -8,14 +8,27 @@ import { type RandomEvent, randomRecords } from './random-events.js';
 import { Folded, LIMITS } from './replaying.js';
 
 /** So small that something is forgotten at almost every line. */
-const tiny: fc.Arbitrary<StateLimits> = fc
+const tiny: fc.Arbitrary<Partial<StateLimits>> = fc
   .record({
     maxLiveWorkflows: fc.integer({ min: 1, max: 4 }),
     maxRecentWorkflows: fc.integer({ min: 0, max: 3 }),
     maxTasksPerWorkflow: fc.integer({ min: 1, max: 4 }),
     maxTasks: fc.integer({ min: 1, max: 12 }),
   })
-  .map((limits) => ({ ...LIMITS, ...limits }));
+  .map((limits) => ({ ...limits, staleAfterMs: 5000 }));
+
+/** Records, and ticks between them. */
+type Step = RandomEvent[] | { readonly after: number } | { readonly limits: Partial<StateLimits> };
+
+const steps: fc.Arbitrary<Step[]> = randomRecords(240).chain((records) => {
+  const tick = fc.oneof(
+    { weight: 12, arbitrary: fc.constant(null) },
+    { weight: 2, arbitrary: fc.record({ after: fc.integer({ min: 0, max: 6 }) }) },
+    { weight: 1, arbitrary: fc.record({ limits: tiny }) },
+  );
+  const ticks = fc.array(tick, { minLength: records.length, maxLength: records.length });
+  return ticks.map((all) => records.flatMap((record, i) => (all[i] === null ? [record] : [record, all[i]!])));
+});
 
 test('workflows, tasks, counts, reports and aggregates are those of the naive model, with room for everything', async () => {
   const visited = new Set<string>();
@@ -39,17 +52,19 @@ test('workflows, tasks, counts, reports and aggregates are those of the naive mo
 test('workflows, tasks, counts, reports and aggregates are those of the naive model, forgetting all the time', async () => {
   const visited = new Set<string>();
   await fc.assert(
-    fc.asyncProperty(tiny, randomRecords(240), (limits, records) => expectSame(limits, records, visited)),
+    fc.asyncProperty(tiny, steps, (limits, all) => expectSame({ ...LIMITS, ...limits }, all, visited)),
     { numRuns: 60 },
   );
   expect([...visited].sort()).toEqual([
     'a real end after a stale one',
     'clock_skew',
     'completed by a late start',
+    'displaced by a new limit',
     'executed again',
     'implicit',
     'running tasks beyond their limit',
     'second run',
+    'stale by time',
     'started again when stale',
     'task_duplicate_ends',
     'task_restarts',
@@ -63,16 +78,22 @@ test('workflows, tasks, counts, reports and aggregates are those of the naive mo
   ]);
 });
 
-async function expectSame(
-  limits: StateLimits,
-  records: readonly RandomEvent[][],
-  visited: Set<string>,
-): Promise<void> {
-  const folded = new Folded(limits);
+async function expectSame(limits: StateLimits, all: readonly Step[], visited: Set<string>): Promise<void> {
+  // The memory is larger than the limits need, as it is where they have changed.
+  const folded = new Folded();
+  folded.tickLimits(limits);
   const model = new Model(limits, visited);
-  for (const record of records) {
-    folded.fold(...record);
-    model.record(record);
+  for (const step of all) {
+    if ('after' in step) {
+      folded.tickTime(step.after);
+      model.tickTime(step.after);
+    } else if ('limits' in step) {
+      folded.tickLimits(step.limits);
+      model.tickLimits(step.limits);
+    } else {
+      folded.fold(...step);
+      model.record(step);
+    }
     expect(folded.counts()).toEqual(model.counts);
     expect(folded.workflowIds(false)).toEqual(model.live.map(({ id }) => id).sort());
     expect(folded.workflowIds(true)).toEqual(model.recent.map(({ id }) => id).sort());

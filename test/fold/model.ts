@@ -51,6 +51,8 @@ export interface ModelWorkflow {
   /** Agents and statuses of tasks that are forgotten. */
   forgotten: { readonly agent: string; readonly status: string }[];
   executions: Execution[];
+  /** Arrival of the last event that named it. */
+  touched: number;
   groups: { readonly members: readonly string[]; readonly duration: number | undefined }[];
 }
 
@@ -101,7 +103,7 @@ export class Model {
   readonly counts: Record<string, number> = {};
   /** Corners that were visited. */
   readonly visited: Set<string>;
-  readonly #limits: StateLimits;
+  #limits: StateLimits;
   /** Tasks in the order of their ends; running ones are not in it. */
   #ended: ModelTask[] = [];
   #arrived = ARRIVED;
@@ -123,6 +125,25 @@ export class Model {
 
   get arrived(): number {
     return this.#arrived;
+  }
+
+  /** So many seconds have gone by. */
+  tickTime(afterSeconds: number): void {
+    this.#arrived += afterSeconds;
+    const isIdle = (w: ModelWorkflow) => w.touched <= this.#arrived - this.#limits.staleAfterMs / 1000;
+    while (this.live.length > 0 && isIdle(this.live[0]!)) {
+      this.visited.add('stale by time');
+      this.#makeStale(this.live[0]!);
+    }
+  }
+
+  tickLimits(limits: Partial<StateLimits>): void {
+    this.#limits = { ...this.#limits, ...limits };
+    while (this.live.length > this.#limits.maxLiveWorkflows) {
+      this.visited.add('displaced by a new limit');
+      this.#displace();
+    }
+    this.#keepRecentBounded();
   }
 
   get tasks(): ModelTask[] {
@@ -182,13 +203,14 @@ export class Model {
   #touched(id: string): ModelWorkflow {
     const known = this.workflows.get(id);
     if (known === undefined) return this.#create(id, true);
+    known.touched = this.#arrived;
     this.#moveTo(known, known.over);
     return known;
   }
 
   #create(id: string, implicit: boolean): ModelWorkflow {
     while (this.live.length >= this.#limits.maxLiveWorkflows) this.#displace();
-    const w = { id, run: 1, ...freshRun(), implicit };
+    const w = { id, run: 1, ...freshRun(), implicit, touched: this.#arrived };
     this.workflows.set(id, w);
     this.live.push(w);
     return w;
@@ -203,8 +225,11 @@ export class Model {
   }
 
   #displace(): void {
-    const w = this.live[0]!;
     this.#count('workflows_displaced');
+    this.#makeStale(this.live[0]!);
+  }
+
+  #makeStale(w: ModelWorkflow): void {
     this.#count('workflows_stale');
     w.status = 'cancelled';
     w.stale = true;
@@ -347,6 +372,7 @@ export class Model {
       this.#ended = this.#ended.filter(({ workflow }) => workflow !== w);
       Object.assign(w, freshRun(), { run: w.run + 1 });
     }
+    w.touched = this.#arrived;
     this.#moveTo(w, w.over);
     if (known === undefined || w.implicit || begins) w.started_at = ts;
     w.implicit = false;
@@ -400,6 +426,7 @@ function freshRun(): Omit<ModelWorkflow, 'id' | 'run'> {
     tasks: [],
     forgotten: [],
     executions: [],
+    touched: 0,
     groups: [],
   };
 }

@@ -4,6 +4,7 @@ import { parseAcceptedLine } from '../../src/decode/field-text.js';
 import type { OnHour } from '../../src/fold/hours.js';
 import { Replay } from '../../src/fold/replay.js';
 import type { Report } from '../../src/fold/report.js';
+import { TICK_LIMITS, TICK_TIME } from '../../src/model/tick.js';
 import { parseCursor } from '../../src/query/page.js';
 import { queryStats, type StatsQuery } from '../../src/query/stats.js';
 import { listTasks, type TaskFilter } from '../../src/query/task-list.js';
@@ -11,6 +12,7 @@ import type { Line, Texts } from '../../src/query/texts.js';
 import { queryWorkflow } from '../../src/query/workflow.js';
 import { listWorkflows, type WorkflowFilter } from '../../src/query/workflow-list.js';
 import { allocateTables, type StateLimits, type TablesMemory } from '../../src/state/layout.js';
+import { encodeLimits, LIMIT_NAMES, type Limits } from '../../src/state/limits.js';
 import { Tables } from '../../src/state/tables.js';
 import { TASK_ID, TASK_STATUS } from '../../src/state/tasks.js';
 import { FLAG_OVER, WORKFLOW_FLAGS, WORKFLOW_ID } from '../../src/state/workflows.js';
@@ -27,6 +29,8 @@ export const LIMITS: StateLimits = {
   staleAfterMs: 60_000,
   maxClients: 100,
 };
+
+const NO_PAYLOAD = new Uint8Array(0);
 
 /** Arrival of the first line, seconds. */
 export const ARRIVED = 1_700_000_000;
@@ -159,6 +163,26 @@ export class Folded {
     return this;
   }
 
+  /** Says the time, so many seconds after the last arrival. @returns whether it mattered */
+  tickTime(afterSeconds: number): boolean {
+    this.#arrivedUs += afterSeconds * 1e6;
+    return this.tick(TICK_TIME, NO_PAYLOAD, this.#arrivedUs);
+  }
+
+  tickLimits(limits: Partial<StateLimits>): boolean {
+    return this.tick(TICK_LIMITS, encodeLimits({ ...this.#limits(), ...limits }), this.#arrivedUs);
+  }
+
+  /** @param number of the tick in the log; by default it comes live */
+  tick(kind: number, payload: Uint8Array, arrivedUs: number, number = Number.NaN): boolean {
+    return this.#replay.tick(kind, payload, number, arrivedUs);
+  }
+
+  #limits(): Limits {
+    const { limits } = this.tables;
+    return Object.fromEntries(LIMIT_NAMES.map((name) => [name, limits[name]])) as unknown as Limits;
+  }
+
   counts(): Record<string, number> {
     const counts = Object.entries(this.tables.board.counts());
     return Object.fromEntries(counts.filter(([, count]) => count > 0));
@@ -192,9 +216,10 @@ export class Folded {
     filter: WorkflowFilter,
     limit: number,
     cursor: string | null = null,
+    agentTasksMax?: number,
   ): Promise<PageView<WorkflowSummaryView>> {
     const request = { limit, cursor: cursor === null ? null : parseCursor(cursor) };
-    const { workflows, next_cursor } = (await listWorkflows(this.tables, filter, request)) as {
+    const { workflows, next_cursor } = (await listWorkflows(this.tables, filter, request, agentTasksMax)) as {
       workflows: WorkflowSummaryView[];
       next_cursor: string | null;
     };

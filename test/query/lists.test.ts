@@ -76,7 +76,8 @@ test('whatever is asked for, pages of any size list all that is so, once, and no
       fc.array(workflowFilter, { minLength: 10, maxLength: 10 }),
       fc.array(taskFilter, { minLength: 10, maxLength: 10 }),
       fc.integer({ min: 1, max: 3 }),
-      async (given, records, workflowFilters, taskFilters, limit) => {
+      fc.constantFrom(0, 1000),
+      async (given, records, workflowFilters, taskFilters, limit, agentTasksMax) => {
         const folded = new Folded(given);
         const model = new Model(given);
         for (const record of records) {
@@ -84,7 +85,8 @@ test('whatever is asked for, pages of any size list all that is so, once, and no
           model.record(record);
         }
         for (const filter of [{}, ...workflowFilters]) {
-          const found = await pages((cursor) => folded.workflowPage(filter, limit, cursor), limit);
+          const page = (cursor: string | null) => folded.workflowPage(filter, limit, cursor, agentTasksMax);
+          const found = await pages(page, limit);
           const expected = [...model.workflows.values()].filter((w) => matchesWorkflow(filter, w));
           expect(found.map(({ workflow }) => workflow).sort()).toEqual(expected.map(({ id }) => id).sort());
           for (const { workflow, run, status, source } of found) {
@@ -132,7 +134,8 @@ test('what is so during a whole walk is listed exactly once, whatever happens be
       workflowFilter,
       taskFilter,
       fc.integer({ min: 1, max: 3 }),
-      async (given, records, changes, byWorkflow, byTask, limit) => {
+      fc.constantFrom(0, 1000),
+      async (given, records, changes, byWorkflow, byTask, limit, agentTasksMax) => {
         const folded = new Folded(given);
         const model = new Model(given);
         for (const record of records) {
@@ -153,7 +156,7 @@ test('what is so during a whole walk is listed exactly once, whatever happens be
           .filter((w) => matchesWorkflow(byWorkflow, w))
           .map((w) => ({ w, run: w.run }));
         const foundWorkflows = await pages(
-          (cursor) => folded.workflowPage(byWorkflow, limit, cursor),
+          (cursor) => folded.workflowPage(byWorkflow, limit, cursor, agentTasksMax),
           limit,
           () =>
             change(() => {

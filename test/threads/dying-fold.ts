@@ -50,6 +50,7 @@ for (const [step, prototype] of Object.entries(STEPS)) {
 export default function fold({ memory, directory, rerun, faults, counts }: DyingFoldTask): Promise<void> {
   const bytes = new Uint8Array(memory.ring.data);
   let line = -1;
+  let atTick = false;
 
   const pass = (at: FoldFault['at'], spoil: () => void = () => {}) => {
     faults.forEach((fault, i) => {
@@ -62,7 +63,13 @@ export default function fold({ memory, directory, rerun, faults, counts }: Dying
     });
   };
 
-  onStep = pass;
+  onStep = (at) => {
+    pass(at);
+    if (at === 'before Progress.commit' && atTick) {
+      atTick = false;
+      pass('tick done');
+    }
+  };
 
   class DyingLifecycle extends Lifecycle {
     readonly #tables: Tables;
@@ -76,6 +83,16 @@ export default function fold({ memory, directory, rerun, faults, counts }: Dying
         pass('decode');
         return decode(at, end);
       };
+    }
+
+    override tick(kind: number, payload: Uint8Array, number: number, arrivedUs: number): boolean {
+      // A rebuild knows the number of a tick, and is not what dies here.
+      const isLive = Number.isNaN(number);
+      if (isLive) pass('before tick');
+      const changed = super.tick(kind, payload, number, arrivedUs);
+      if (isLive) pass('after tick', () => this.#tables.board.count(0));
+      atTick = isLive;
+      return changed;
     }
 
     override apply(code: number, number: number, arrivedUs: number): void {

@@ -17,13 +17,19 @@ export type FoldStep =
 
 /** Where and how the fold dies. Lines are known by the number that they carry in their field `n`. */
 export interface FoldFault {
-  /** `rebuild`: when it begins to rebuild, `rebuilt`: when that is done; otherwise at line `n`. */
+  /**
+   * `rebuild`: when it begins to rebuild, `rebuilt`: when that is done; at any tick, when it is about to be applied, is half
+   * applied, or is said to be done and its record is not; otherwise at line `n`.
+   */
   readonly at:
     | 'decode'
     | 'before'
     | 'after'
     | 'rebuild'
     | 'rebuilt'
+    | 'before tick'
+    | 'after tick'
+    | 'tick done'
     | `before ${FoldStep}`
     | `after ${FoldStep}`;
   readonly n?: number;

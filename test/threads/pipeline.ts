@@ -19,6 +19,7 @@ import {
   FLAG_STALLED,
   KIND_CLOSE,
   KIND_LINES,
+  KIND_TICK,
   positionOf,
 } from '../../src/ring/layout.js';
 import { Ledger } from '../../src/ring/ledger.js';
@@ -199,6 +200,19 @@ export class Pipeline {
     this.arrivalUs += 1000;
     this.ledger.countRead(connection, lines.length, bytes.length);
     this.#writer.publish(KIND_LINES, connection, at, bytes.length, lines.length, this.arrivalUs);
+    this.#foldBell.ring();
+    return this.arrivalUs;
+  }
+
+  /** Publishes a tick. @returns its arrival */
+  async tick(kind: number, payload: Uint8Array): Promise<number> {
+    const bytes = 1 + payload.length;
+    const at = this.#writer.tryReserve(bytes, 0);
+    assert(at >= 0);
+    this.#writer.bytes[at] = kind;
+    this.#writer.bytes.set(payload, at + 1);
+    this.arrivalUs += 1000;
+    this.#writer.publish(KIND_TICK, 0, at, bytes, 0, this.arrivalUs);
     this.#foldBell.ring();
     return this.arrivalUs;
   }

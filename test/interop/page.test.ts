@@ -103,6 +103,12 @@ describe('with the real executions', () => {
     await page.getByRole('img', { name: /^Durations from .* most often/ }).waitFor();
     await page.getByRole('table', { name: 'By kind and outcome' }).waitFor();
 
+    await page.getByRole('link', { name: 'History', exact: true }).click();
+    const [all] = await site.daemon.groups('task_duration_seconds', '');
+    await expect
+      .poll(() => rowsOf(page, 'Groups').then(([row]) => row))
+      .toContain(all.count.toLocaleString('en-US'));
+
     await page.getByRole('link', { name: 'Live' }).click();
     await page.getByText(/^receiving/).waitFor();
     await site.daemon.send({ type: 'sample', name: 'rows', value: 3, tags: { table: 'orders' } });

@@ -81,6 +81,7 @@ export function AgentView({ id, place }: { id: string; place: Place }) {
             <Chart
               title={`Its last ${humanCount(ended.length)} tasks, by their end`}
               times={outcomes.times}
+              window={[outcomes.times[0] ?? 0, outcomes.end]}
               format={humanCount}
               whole
               height={180}

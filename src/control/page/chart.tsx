@@ -13,6 +13,8 @@ export interface Line {
   readonly values: readonly (number | null)[];
   readonly fill?: boolean;
   readonly bars?: boolean;
+  /** so few that each is marked: one that stands alone would else not be seen */
+  readonly points?: boolean;
 }
 
 export interface ChartProps {
@@ -157,13 +159,13 @@ function optionsOf(
     ],
     series: [
       {},
-      ...lines.map(({ label, color, fill, bars }) => {
+      ...lines.map(({ label, color, fill, bars, points = false }) => {
         const stroke = colorOf(color);
         return {
           label,
           stroke,
           width: 1.5,
-          points: { show: false },
+          points: points ? { show: true, size: 5, fill: stroke } : { show: false },
           spanGaps: false,
           ...(fill === true || bars === true ? { fill: bars === true ? stroke : `${stroke}22` } : {}),
           ...(bars === true ? { paths: uPlot.paths.bars!({ size: [0.8, 40], align: 1 }), width: 0 } : {}),

@@ -91,6 +91,7 @@ export function HistoryView({ place }: { place: Place }) {
             <Chart
               title="Samples"
               times={slices.times}
+              window={[from, to]}
               format={humanCount}
               whole
               group="history"
@@ -103,14 +104,15 @@ export function HistoryView({ place }: { place: Place }) {
             <Chart
               title="Values"
               times={slices.times}
+              window={[from, to]}
               format={format}
               group="history"
               height={200}
               note={isDone ? 'No sample in this time.' : undefined}
               lines={[
-                { label: 'p50', color: 's-completed', values: slices.p50 },
-                { label: 'p90', color: 's-timeout', values: slices.p90 },
-                { label: 'p99', color: 's-failed', values: slices.p99 },
+                { label: 'p50', color: 's-completed', values: slices.p50, points: true },
+                { label: 'p90', color: 's-timeout', values: slices.p90, points: true },
+                { label: 'p99', color: 's-failed', values: slices.p99, points: true },
               ]}
             />
           </Panel>

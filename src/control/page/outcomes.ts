@@ -5,6 +5,8 @@ import type { TaskReply } from '../../model/replies.js';
 export interface Outcomes {
   /** Unix seconds, the beginning of each part */
   readonly times: number[];
+  /** of the last part */
+  readonly end: number;
   readonly all: number[];
   readonly failed: number[];
 }
@@ -16,10 +18,11 @@ export function outcomesOverTime(tasks: readonly TaskReply[], parts = PARTS): Ou
   const ends = tasks.map(({ ended_at }) => ended_at ?? 0);
   const from = ends.reduce((a, b) => Math.min(a, b), Infinity);
   const to = ends.reduce((a, b) => Math.max(a, b), -Infinity);
-  if (tasks.length === 0) return { times: [], all: [], failed: [] };
+  if (tasks.length === 0) return { times: [], end: 0, all: [], failed: [] };
   const width = Math.max((to - from) / parts, 1e-3);
   const outcomes: Outcomes = {
     times: Array.from({ length: parts }, (_, i) => from + i * width),
+    end: from + parts * width,
     all: new Array<number>(parts).fill(0),
     failed: new Array<number>(parts).fill(0),
   };

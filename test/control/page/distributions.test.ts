@@ -34,6 +34,7 @@ test('outcomes are counted by the time of the end, the last one too', () => {
   const tasks = ends.map(([ended_at, status]) => ({ ended_at, status }) as TaskReply);
   expect(outcomesOverTime(tasks, 5)).toEqual({
     times: [0, 2, 4, 6, 8],
+    end: 10,
     all: [2, 0, 1, 0, 1],
     failed: [1, 0, 1, 0, 0],
   });

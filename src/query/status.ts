@@ -2,6 +2,7 @@
 
 import { ArchiveBoard } from '../archive/board.js';
 import { DamageList } from '../archive/damage-list.js';
+import { diskFaults } from '../archive/disk-fault.js';
 import { ARCHIVE_FORMAT } from '../archive/frame-header.js';
 import { RejectsBoard } from '../archive/rejects.js';
 import { type CopiesMemory, TableCopies } from '../checkpoint/table-copies.js';
@@ -95,7 +96,7 @@ export class StatusView {
   }
 
   degraded(): string[] {
-    const reasons: string[] = [];
+    const reasons = diskFaults(this.#board);
     const counts = this.#tables.board.counts();
     const damage = this.#damage.read();
     const { failures, last } = this.#copies;
@@ -132,7 +133,7 @@ export class StatusView {
       format: ARCHIVE_FORMAT,
       pid: process.pid,
       started_at: this.#startedAtMs / 1000,
-      uptime: (nowMs - this.#startedAtMs) / 1000,
+      uptime: process.uptime(),
       ready: this.notReady() === null,
       degraded: this.degraded(),
       ingest: {
@@ -171,7 +172,9 @@ export class StatusView {
         bytes_raw: written.rawBytes,
         bytes_compressed: written.compressedBytes,
         oldest_ts: written.oldestUs > 0 ? written.oldestUs / 1e6 : null,
-        last_sync_ms: numberOrNull(this.#board.lastSyncMs),
+        last_sync_ms: this.#lastSyncMs(),
+        sync_failures: this.#board.syncFailures,
+        refusals: this.#board.refusals,
         damage: this.#damage.read().stretches,
       },
       rejects: this.#rejects.counts(),
@@ -199,6 +202,15 @@ export class StatusView {
         first_line_needed: last.firstLineNeeded,
       }
     );
+  }
+
+  /** One that runs counts from the moment on at which it takes longer than the last one did. */
+  #lastSyncMs(): number | null {
+    const { syncMs } = this.#board.durable();
+    const sinceMs = this.#board.syncSinceMs;
+    const runningMs = sinceMs === null ? 0 : process.uptime() * 1000 - sinceMs;
+    if (Number.isNaN(syncMs)) return runningMs > 0 ? runningMs : null;
+    return Math.max(syncMs, runningMs);
   }
 
   #utilization(stage: number, seconds: number): number {

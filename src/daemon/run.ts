@@ -4,6 +4,7 @@ import { mkdirSync, unlinkSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { ArchiveBoard } from '../archive/board.js';
 import { DamageList } from '../archive/damage-list.js';
 import { type RecoveredLog, recoverLog, UNREADABLE_SUFFIX, writtenOf } from '../archive/log-recovery.js';
 import { RejectsBoard } from '../archive/rejects.js';
@@ -20,7 +21,7 @@ import { readVersion } from '../config/version.js';
 import type { ControlNews } from '../control/server.js';
 import { IngestServer } from '../ingest/server.js';
 import { createArrivalClock, createWallClock } from '../model/clock.js';
-import { EXIT_BUG, EXIT_DONE, Failure, failureOfSystemError } from '../model/failure.js';
+import { EXIT_BUG, EXIT_DONE, EXIT_IO, Failure, failureOfSystemError } from '../model/failure.js';
 import type { ProfileReply } from '../query/profile-requests.js';
 import { whyNotReady } from '../query/status.js';
 import { Bell } from '../ring/bell.js';
@@ -36,10 +37,12 @@ import {
   STAGE_SYNC,
   Vitals,
 } from '../ring/vitals.js';
+import { Board } from '../state/board.js';
 import type { StateLimits } from '../state/layout.js';
 import { decodeLimits } from '../state/limits.js';
 import { Tables } from '../state/tables.js';
 import { Checkpoints } from './checkpoints.js';
+import { DiskWatch } from './disk-watch.js';
 import { lockFile, peerOf, shutdownRead } from './libc.js';
 import { createLog, type Log, RateLimited } from './log.js';
 import { allocateDaemon, type DaemonMemory, settingsOf, stateLimitsOf } from './memory.js';
@@ -59,6 +62,7 @@ const STAGE_THREADS = 4;
 const POOL_THREADS = 1;
 const POOL_IDLE_MS = 10_000;
 const VITALS_MS = 1000;
+const DRAIN_LOOK_MS = 100;
 const DIRECTORY_MODE = 0o750;
 
 /**
@@ -182,6 +186,7 @@ class Daemon {
   readonly #ingest: IngestServer;
   readonly #refusals: RefusalLog;
   readonly #ticker: Ticker;
+  readonly #disk: DiskWatch;
   readonly #supervisor: Supervisor;
   readonly #pool = new ThreadPool(POOL_THREADS, POOL_IDLE_MS);
   readonly #checkpoints: Checkpoints;
@@ -209,6 +214,7 @@ class Daemon {
     this.#vitals = new Vitals(this.#memory.vitals);
     this.#refusals = new RefusalLog(log, paths.rejects);
     const refused = new RateLimited({ countMax: 1, intervalMs: 10_000, nowMs: () => performance.now() });
+    this.#disk = new DiskWatch(new ArchiveBoard(this.#memory.archiveBoard), paths.archive, log);
     this.#ingest = new IngestServer(this.#memory, new Ledger(this.#memory.ledger), {
       maxLineBytes: config.ingest.maxLineBytes,
       maxConnections: config.ingest.maxConnections,
@@ -386,6 +392,7 @@ class Daemon {
     setInterval(() => {
       this.#vitals.setBusyMs(STAGE_INGEST, performance.eventLoopUtilization().active);
       this.#tellRefusals(false);
+      this.#disk.look(performance.now());
     }, VITALS_MS).unref();
   }
 
@@ -424,8 +431,8 @@ class Daemon {
     }
     this.#stopping = true;
     this.#log.info({ signal }, 'draining');
-    this.#drain(stages).then(
-      () => this.#end(EXIT_DONE),
+    Promise.race([this.#drain(stages), this.#giveUpOnDisk()]).then(
+      (code) => this.#end(code),
       (error) => {
         this.#log.fatal({ err: error }, 'draining failed');
         process.exit(EXIT_BUG);
@@ -434,7 +441,7 @@ class Daemon {
   }
 
   /** Along the path of the data: no more in, all of it folded, written, durable, answered. */
-  async #drain(stages: Promise<unknown>): Promise<void> {
+  async #drain(stages: Promise<unknown>): Promise<number> {
     this.#service.systemd.stopping();
     this.#vitals.setState(STAGE_INGEST, STAGE_DONE);
     this.#ticker.stop();
@@ -454,6 +461,35 @@ class Daemon {
     this.#tellRefusals(true);
     const { accepted, rejected } = new Ledger(this.#memory.ledger).totals();
     this.#log.info({ accepted, rejected }, 'drained');
+    return EXIT_DONE;
+  }
+
+  /** Resolves where a drain does not get on, since the disk has refused for too long. */
+  #giveUpOnDisk(): Promise<number> {
+    const sinceMs = performance.now();
+    return new Promise((resolve) => {
+      const timer = setInterval(() => {
+        const nowMs = performance.now();
+        this.#disk.look(nowMs);
+        if (!this.#disk.hasHeldTooLong(sinceMs, nowMs)) return;
+        clearInterval(timer);
+        this.#tellLost();
+        if (this.#service.activated === null) removeIfThere(this.#paths.ingest);
+        removeIfThere(this.#paths.control);
+        resolve(EXIT_IO);
+      }, DRAIN_LOOK_MS).unref();
+    });
+  }
+
+  /** None of it was acknowledged; a numbered client sends it again, nobody else can know. */
+  #tellLost(): void {
+    const { durableLine } = new ArchiveBoard(this.#memory.archiveBoard);
+    const accepted = Math.max(0, new Board(this.#memory.tables.board).line - durableLine);
+    const { inFlight } = new Ledger(this.#memory.ledger).totals();
+    this.#log.fatal(
+      { durable_seq: durableLine, accepted, in_flight: inFlight },
+      `stopping with ${accepted + inFlight} lines that are not on the disk, as it takes none: they were not acknowledged; senders that say hello send them again`,
+    );
   }
 }
 

@@ -20,6 +20,7 @@ export interface ControlTask {
   readonly memory: DaemonMemory;
   readonly rerun: boolean;
   readonly places: ControlPlaces;
+  readonly maxConnections: number;
   readonly archiveDirectory: string;
   readonly checkpointDirectory: string;
   readonly version: string;
@@ -42,7 +43,7 @@ export default async function control(task: ControlTask): Promise<void> {
   const metrics = new MetricsView(tables, status, memory.vitals);
   const { profiles } = main;
   const sources = { tables, texts, status, metrics, checkpoints, profiles, events, nowSeconds };
-  const server = await startControl(sources, places, main.tellBug).catch((error) => {
+  const server = await startControl(sources, places, task.maxConnections, main.tellBug).catch((error) => {
     // One that has listened before must not end quietly.
     if (task.rerun || !(error instanceof Failure)) throw error;
     main.tell({ kind: 'failure', code: error.code, text: error.message });

@@ -47,12 +47,16 @@ export interface ControlPlaces {
 export async function startControl(
   sources: Sources,
   { path, address }: ControlPlaces,
+  maxConnections: number,
   onBug: (error: unknown) => void,
 ): Promise<ControlServer> {
-  const serve = (admit: (request: IncomingMessage) => void) =>
-    createServer((request, response) => {
+  const serve = (admit: (request: IncomingMessage) => void) => {
+    const server = createServer((request, response) => {
       answer(sources, request, response, onBug, admit).catch(onBug);
     });
+    server.maxConnections = maxConnections;
+    return server;
+  };
   const servers = [serve(() => {})];
   await listen(servers[0]!, { path });
   let url: string | null = null;

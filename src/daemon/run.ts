@@ -42,6 +42,7 @@ import type { StateLimits } from '../state/layout.js';
 import { decodeLimits } from '../state/limits.js';
 import { Tables } from '../state/tables.js';
 import { Checkpoints } from './checkpoints.js';
+import { type Connections, descriptorLimit, shareDescriptors } from './descriptors.js';
 import { DiskWatch } from './disk-watch.js';
 import { lockFile, peerOf, shutdownRead } from './libc.js';
 import { createLog, type Log, RateLimited } from './log.js';
@@ -187,6 +188,7 @@ class Daemon {
   readonly #refusals: RefusalLog;
   readonly #ticker: Ticker;
   readonly #disk: DiskWatch;
+  #connections: Connections;
   readonly #supervisor: Supervisor;
   readonly #pool = new ThreadPool(POOL_THREADS, POOL_IDLE_MS);
   readonly #checkpoints: Checkpoints;
@@ -215,17 +217,17 @@ class Daemon {
     this.#refusals = new RefusalLog(log, paths.rejects);
     const refused = new RateLimited({ countMax: 1, intervalMs: 10_000, nowMs: () => performance.now() });
     this.#disk = new DiskWatch(new ArchiveBoard(this.#memory.archiveBoard), paths.archive, log);
+    this.#connections = shareDescriptors(descriptorLimit(), config.ingest.maxConnections);
     this.#ingest = new IngestServer(this.#memory, new Ledger(this.#memory.ledger), {
       maxLineBytes: config.ingest.maxLineBytes,
-      maxConnections: config.ingest.maxConnections,
+      maxConnections: this.#connections.ingest,
       now: createArrivalClock(createWallClock(), recovered.lastArrivalUs),
       shutdownRead,
       peerOf,
       admits: (peer) => admits(this.#config.ingest.allowUids, peer),
       onRefused: (reason, peer) => {
-        const { maxConnections } = this.#config.ingest;
         const isUser = reason === 'allow_uids';
-        const why = isUser ? `does not name user ${peer?.uid}` : `is ${maxConnections}`;
+        const why = isUser ? `does not name user ${peer?.uid}` : this.#boundOfConnections();
         refused.say(isUser ? `user ${peer?.uid}` : reason, (more) =>
           log.warn({ reason, ...peer }, `refused a connection: ingest.${reason} ${why}${more}`),
         );
@@ -279,6 +281,7 @@ class Daemon {
     }
     process.on('SIGHUP', () => this.#onReload());
     this.#ignoreOtherSignals();
+    this.#tellDescriptors();
     const { ingest, control } = this.#paths;
     this.#log.info(
       { ingest, control, ...(url && { url }), state: this.#config.stateDir, pid: process.pid },
@@ -353,6 +356,7 @@ class Daemon {
           memory: this.#memory,
           rerun,
           places: { path: this.#paths.control, address: this.#config.control.listen },
+          maxConnections: this.#connections.control,
           archiveDirectory: this.#paths.archive,
           checkpointDirectory: this.#paths.checkpoints,
           version: readVersion(),
@@ -387,6 +391,21 @@ class Daemon {
     port.postMessage(reply);
   }
 
+  #boundOfConnections(): string {
+    const { ingest } = this.#connections;
+    return ingest < this.#config.ingest.maxConnections
+      ? `is more than ${ingest}, the limit of open files`
+      : `is ${ingest}`;
+  }
+
+  #tellDescriptors(): void {
+    const { maxConnections } = this.#config.ingest;
+    if (this.#connections.ingest >= maxConnections) return;
+    this.#log.warn(
+      `takes ${this.#connections.ingest} connections and not ingest.max_connections, ${maxConnections}: the process may have ${descriptorLimit()} files open; raise LimitNOFILE or ulimit -n`,
+    );
+  }
+
   /** The other stages count their own work; main's is what its event loop was busy for. */
   #watchMainThread(): void {
     setInterval(() => {
@@ -417,7 +436,9 @@ class Daemon {
       new Settings(this.#memory.settings).set(settingsOf(reload.config));
       this.#ticker.changeLimits(stateLimitsOf(reload.config));
       this.#checkpoints.setInterval(reload.config.checkpoint.intervalMs);
-      this.#ingest.setMaxConnections(reload.config.ingest.maxConnections);
+      this.#connections = shareDescriptors(descriptorLimit(), reload.config.ingest.maxConnections);
+      this.#ingest.setMaxConnections(this.#connections.ingest);
+      this.#tellDescriptors();
       this.#log.level = reload.config.log.level;
       tellReload(reload, this.#log);
     }

@@ -42,6 +42,7 @@ import type { StateLimits } from '../state/layout.js';
 import { decodeLimits } from '../state/limits.js';
 import { Tables } from '../state/tables.js';
 import { Checkpoints } from './checkpoints.js';
+import { ClockWatch } from './clock-watch.js';
 import { type Connections, descriptorLimit, shareDescriptors } from './descriptors.js';
 import { DiskWatch } from './disk-watch.js';
 import { lockFile, peerOf, shutdownRead } from './libc.js';
@@ -188,6 +189,7 @@ class Daemon {
   readonly #refusals: RefusalLog;
   readonly #ticker: Ticker;
   readonly #disk: DiskWatch;
+  readonly #clock: ClockWatch;
   #connections: Connections;
   readonly #supervisor: Supervisor;
   readonly #pool = new ThreadPool(POOL_THREADS, POOL_IDLE_MS);
@@ -217,11 +219,13 @@ class Daemon {
     this.#refusals = new RefusalLog(log, paths.rejects);
     const refused = new RateLimited({ countMax: 1, intervalMs: 10_000, nowMs: () => performance.now() });
     this.#disk = new DiskWatch(new ArchiveBoard(this.#memory.archiveBoard), paths.archive, log);
+    this.#clock = new ClockWatch(log, Date.now(), performance.now());
     this.#connections = shareDescriptors(descriptorLimit(), config.ingest.maxConnections);
+    const arrivalClock = createArrivalClock(createWallClock(), recovered.lastArrivalUs);
     this.#ingest = new IngestServer(this.#memory, new Ledger(this.#memory.ledger), {
       maxLineBytes: config.ingest.maxLineBytes,
       maxConnections: this.#connections.ingest,
-      now: createArrivalClock(createWallClock(), recovered.lastArrivalUs),
+      now: arrivalClock,
       shutdownRead,
       peerOf,
       admits: (peer) => admits(this.#config.ingest.allowUids, peer),
@@ -236,7 +240,7 @@ class Daemon {
     this.#ticker = new Ticker(new Tables(this.#memory.tables), {
       tryTick: (kind, payload) => this.#ingest.tryTick(kind, payload),
       isReady: () => this.#vitals.state(STAGE_FOLD) === STAGE_RUNNING,
-      nowMs: Date.now,
+      nowMs: () => arrivalClock() / 1000,
     });
     this.#supervisor = new Supervisor(STAGE_THREADS, this.#vitals, log, (stage, error) => {
       log.fatal({ err: error }, `the ${stage} stage dies again and again; giving up`);
@@ -412,6 +416,7 @@ class Daemon {
       this.#vitals.setBusyMs(STAGE_INGEST, performance.eventLoopUtilization().active);
       this.#tellRefusals(false);
       this.#disk.look(performance.now());
+      this.#clock.look(Date.now(), performance.now());
     }, VITALS_MS).unref();
   }
 

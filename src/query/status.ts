@@ -42,6 +42,9 @@ const LIMITS_MET: readonly (readonly [StateCount, string])[] = [
   ['names_full', 'names_full: raise state.names_bytes'],
 ];
 
+/** More than a clock that is kept by NTP is ever set back. */
+const AHEAD_SECONDS_MAX = 5;
+
 interface Sample {
   readonly atMs: number;
   readonly lines: number;
@@ -97,6 +100,12 @@ export class StatusView {
 
   degraded(): string[] {
     const reasons = diskFaults(this.#board);
+    const aheadSeconds = this.#tables.board.arrivedUs / 1e6 - Date.now() / 1000;
+    if (aheadSeconds > AHEAD_SECONDS_MAX) {
+      reasons.push(
+        `clock_step: arrival times are ${Math.round(aheadSeconds)} s ahead of the wall clock, which was set back; they go a tenth slower until it has caught up`,
+      );
+    }
     const counts = this.#tables.board.counts();
     const damage = this.#damage.read();
     const { failures, last } = this.#copies;

@@ -1,6 +1,6 @@
 /**
- * The control thread. Takes the daemon's shared memory, where to listen, and a port, on which it posts ControlNews; returns
- * after `stop` came on it, or when it cannot listen. Unlike the other stages it has an event loop.
+ * The control thread, with an event loop. Takes the daemon's shared memory, where to listen, and a port, on which it posts
+ * ControlNews; returns after `stop` came on it, or when it cannot listen.
  */
 
 import type { MessagePort } from 'node:worker_threads';
@@ -22,6 +22,7 @@ export interface ControlTask {
   readonly rerun: boolean;
   readonly places: ControlPlaces;
   readonly folders: { readonly archive: string; readonly checkpoints: string; readonly rollups: string };
+  readonly maxConnections: number;
   readonly version: string;
   readonly startedAtMs: number;
   readonly port: MessagePort;
@@ -36,14 +37,14 @@ export default async function control(task: ControlTask): Promise<void> {
   const texts = new Texts(memory, folders.archive);
   const checkpoints = new CheckpointRequests(memory, tables.board, folders.checkpoints);
   const hourly = new HourlyAggregates(tables, folders.rollups);
-  const nowSeconds = () => Date.now() / 1000;
   const onCutOff = (bytes: number) =>
     main.tell({ kind: 'warning', text: `cut off a reader of /v1/events that did not take ${bytes} bytes` });
   const events = new EventStreams(memory, { ...EVENT_STREAMS_DEFAULTS, onCutOff });
   const metrics = new MetricsView(tables, status, memory.vitals);
   const { profiles } = main;
+  const nowSeconds = () => Date.now() / 1000;
   const sources = { tables, texts, hourly, status, metrics, checkpoints, profiles, events, nowSeconds };
-  const server = await startControl(sources, places, main.tellBug).catch((error) => {
+  const server = await startControl(sources, places, task.maxConnections, main.tellBug).catch((error) => {
     // One that has listened before must not end quietly.
     if (task.rerun || !(error instanceof Failure)) throw error;
     main.tell({ kind: 'failure', code: error.code, text: error.message });

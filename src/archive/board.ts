@@ -1,24 +1,42 @@
 /**
  * What the archive has written and what is durable, in shared memory: where a re-run goes on, how far a reader may read,
- * and what the status shows.
+ * how the sync stage hands a failed sync back to the archive stage, and what the status shows.
  *
- *   ┌─────────┬──────────────────┬───────────┬───────────┬─────────┐
- *   │ current │ sync wanted, f64 │ written 0 │ written 1 │ durable │
- *   └─────────┴──────────────────┴───────────┴───────────┴─────────┘
+ *   words   ┌─────────┬─────────┬───────────┬──────────┬───────┬─────────┬─────────┬──────────┐
+ *           │ written │ durable │ sync      │ sync     │ sync  │ waits   │ holds   │ refusals │
+ *           │ current │ current │ in flight │ failures │ error │         │ for     │          │
+ *           └─────────┴─────────┴───────────┴──────────┴───────┴─────────┴─────────┴──────────┘
+ *             archive   sync      sync        sync       sync    archive   archive   archive
+ *   doubles ┌─────────────┬────────────┬───────────┬───────────┬───────────┬───────────┐
+ *           │ sync wanted │ sync since │ written 0 │ written 1 │ durable 0 │ durable 1 │
+ *           └─────────────┴────────────┴───────────┴───────────┴───────────┴───────────┘
+ *             archive       sync         archive                 sync
  *
- * `written` is a set of numbers that belong together (position in the ring, line, segment, its size …): the archive stage
- * fills the set that is not current and makes it current by one store, so position and file offset never part. `durable`
- * (line and position) is the sync stage's. `current` counts the stores, and its last bit is the set: readers take a set and take it
- * again if `current` moved meanwhile, also where it moved by two and the same set was filled again.
+ * `written` and `durable` are sets of numbers that belong together (position in the ring, line, segment, its size …): their
+ * stage fills the set that is not current and makes it current by one store, so position and file offset never part.
+ * `current` counts the stores, and its last bit is the set: readers take a set and take it again if `current` moved
+ * meanwhile, also where it moved by two and the same set was filled again.
+ *
+ * A sync that did not come back with success has failed, also one whose thread died within it. From the store of
+ * `sync failures` on the sync stage touches no file until the archive stage has answered as many (`rewrites` of `written`):
+ * then all that was written since `durable` has been written again.
  */
 
-const CURRENT = 0; // in words
-const SYNC_WANTED = 1; // in doubles, from here on
-const DURABLE_LINE = 2;
-const LAST_SYNC_MS = 3;
-const DURABLE_POSITION = 4;
-const WRITTEN = 5;
+const WRITTEN_CURRENT = 0; // in words
+const DURABLE_CURRENT = 1;
+const SYNC_IN_FLIGHT = 2;
+const SYNC_FAILURES = 3;
+const SYNC_ERROR = 4;
+const WAITS = 5;
+const HOLDS_FOR = 6;
+const REFUSALS = 7;
+const SYNC_WANTED = 4; // in doubles, from here on
+const SYNC_SINCE = 5;
+const WRITTEN = 6;
 const WRITTEN_LENGTH = 16;
+const DURABLE = WRITTEN + 2 * WRITTEN_LENGTH;
+const DURABLE_LENGTH = 4;
+const LENGTH = DURABLE + 2 * DURABLE_LENGTH;
 
 /** What is in the segments, up to one moment. */
 export interface Written {
@@ -39,15 +57,30 @@ export interface Written {
   lastArrivedUs: number;
   /** Arrival of the oldest line in the log, µs; 0: none. */
   oldestUs: number;
+  /** Bytes of all frames since the process began, each frame counted once. */
+  frameBytes: number;
+  /** Failed syncs that are answered. */
+  rewrites: number;
 }
 
-export function allocateArchiveBoard(start: Written): SharedArrayBuffer {
-  const memory = new SharedArrayBuffer((WRITTEN + 2 * WRITTEN_LENGTH) * 8);
+/** What is on the disk, up to one moment. */
+export interface Durable {
+  position: number;
+  line: number;
+  /** Of those of `Written`. */
+  frameBytes: number;
+}
+
+/** What a start has found of the log, all of it durable. */
+export type FoundLog = Omit<Written, 'frameBytes' | 'rewrites'>;
+
+export function allocateArchiveBoard(found: FoundLog): SharedArrayBuffer {
+  const memory = new SharedArrayBuffer(LENGTH * 8);
   const board = new ArchiveBoard(memory);
-  board.setWritten(start);
-  board.setDurable(start.line, Number.NaN);
-  board.setDurablePosition(start.position);
-  board.wantSync(start.position);
+  const written = { ...found, frameBytes: 0, rewrites: 0 };
+  board.setWritten(written);
+  board.setDurable(written, Number.NaN);
+  board.wantSync(written.position);
   return memory;
 }
 
@@ -62,7 +95,7 @@ export class ArchiveBoard {
 
   written(): Written {
     for (;;) {
-      const current = Atomics.load(this.#words, CURRENT);
+      const current = Atomics.load(this.#words, WRITTEN_CURRENT);
       const at = WRITTEN + (current & 1) * WRITTEN_LENGTH;
       const d = this.#doubles;
       const written = {
@@ -77,13 +110,15 @@ export class ArchiveBoard {
         compressedBytes: d[at + 8]!,
         lastArrivedUs: d[at + 9]!,
         oldestUs: d[at + 10]!,
+        frameBytes: d[at + 11]!,
+        rewrites: d[at + 12]!,
       };
-      if (Atomics.load(this.#words, CURRENT) === current) return written;
+      if (Atomics.load(this.#words, WRITTEN_CURRENT) === current) return written;
     }
   }
 
   setWritten(w: Written): void {
-    const next = (Atomics.load(this.#words, CURRENT) + 1) | 0;
+    const next = (Atomics.load(this.#words, WRITTEN_CURRENT) + 1) | 0;
     const at = WRITTEN + (next & 1) * WRITTEN_LENGTH;
     const d = this.#doubles;
     d[at] = w.position;
@@ -97,7 +132,41 @@ export class ArchiveBoard {
     d[at + 8] = w.compressedBytes;
     d[at + 9] = w.lastArrivedUs;
     d[at + 10] = w.oldestUs;
-    Atomics.store(this.#words, CURRENT, next);
+    d[at + 11] = w.frameBytes;
+    d[at + 12] = w.rewrites;
+    Atomics.store(this.#words, WRITTEN_CURRENT, next);
+  }
+
+  durable(): Durable & { readonly syncMs: number } {
+    for (;;) {
+      const current = Atomics.load(this.#words, DURABLE_CURRENT);
+      const at = DURABLE + (current & 1) * DURABLE_LENGTH;
+      const d = this.#doubles;
+      const durable = { position: d[at]!, line: d[at + 1]!, frameBytes: d[at + 2]!, syncMs: d[at + 3]! };
+      if (Atomics.load(this.#words, DURABLE_CURRENT) === current) return durable;
+    }
+  }
+
+  /** @param syncMs how long the last fdatasync took; NaN: there was none */
+  setDurable({ position, line, frameBytes }: Durable, syncMs: number): void {
+    const next = (Atomics.load(this.#words, DURABLE_CURRENT) + 1) | 0;
+    const at = DURABLE + (next & 1) * DURABLE_LENGTH;
+    const d = this.#doubles;
+    d[at] = position;
+    d[at + 1] = line;
+    d[at + 2] = frameBytes;
+    d[at + 3] = syncMs;
+    Atomics.store(this.#words, DURABLE_CURRENT, next);
+  }
+
+  /** Everything before this position of the ring is on the disk, or belongs to no file. */
+  get durablePosition(): number {
+    return this.durable().position;
+  }
+
+  /** Number of the last line that is on the disk. */
+  get durableLine(): number {
+    return this.durable().line;
   }
 
   /** Position up to which the archive stage asks the sync stage for durability. */
@@ -109,27 +178,71 @@ export class ArchiveBoard {
     this.#doubles[SYNC_WANTED] = position;
   }
 
-  /** Number of the last line that is on the disk. */
-  get durableLine(): number {
-    return this.#doubles[DURABLE_LINE]!;
+  // A sync, and its failure
+
+  /** @param sinceMs on the clock of `process.uptime`, which all threads share */
+  beginSync(sinceMs: number): void {
+    this.#doubles[SYNC_SINCE] = sinceMs;
+    Atomics.store(this.#words, SYNC_IN_FLIGHT, 1);
   }
 
-  /** Everything before this position of the ring is on the disk, or belongs to no file. */
-  get durablePosition(): number {
-    return this.#doubles[DURABLE_POSITION]!;
+  endSync(): void {
+    Atomics.store(this.#words, SYNC_IN_FLIGHT, 0);
   }
 
-  setDurablePosition(position: number): void {
-    this.#doubles[DURABLE_POSITION] = position;
+  /** When the sync that runs began; null: none runs. */
+  get syncSinceMs(): number | null {
+    return this.syncIsInFlight ? this.#doubles[SYNC_SINCE]! : null;
   }
 
-  /** How long the last fdatasync took; NaN: there was none. */
-  get lastSyncMs(): number {
-    return this.#doubles[LAST_SYNC_MS]!;
+  get syncIsInFlight(): boolean {
+    return Atomics.load(this.#words, SYNC_IN_FLIGHT) !== 0;
   }
 
-  setDurable(line: number, syncMs: number): void {
-    this.#doubles[DURABLE_LINE] = line;
-    this.#doubles[LAST_SYNC_MS] = syncMs;
+  get syncFailures(): number {
+    return Atomics.load(this.#words, SYNC_FAILURES);
+  }
+
+  countSyncFailure(): void {
+    Atomics.add(this.#words, SYNC_FAILURES, 1);
+  }
+
+  /** Number of the system's error because of which syncing does not go on; 0: it does. */
+  get syncError(): number {
+    return Atomics.load(this.#words, SYNC_ERROR);
+  }
+
+  setSyncError(number: number): void {
+    Atomics.store(this.#words, SYNC_ERROR, number);
+  }
+
+  // The archive stage, where it cannot go on
+
+  /** Whether it sleeps until the sync stage rings its bell. */
+  get waitsForSync(): boolean {
+    return Atomics.load(this.#words, WAITS) !== 0;
+  }
+
+  setWaitsForSync(waits: boolean): void {
+    Atomics.store(this.#words, WAITS, waits ? 1 : 0);
+  }
+
+  /** Number of the system's error because of which it writes nothing; 0: it writes. */
+  get holdsFor(): number {
+    return Atomics.load(this.#words, HOLDS_FOR);
+  }
+
+  /** How often the system has refused it something. */
+  get refusals(): number {
+    return Atomics.load(this.#words, REFUSALS);
+  }
+
+  hold(number: number): void {
+    Atomics.add(this.#words, REFUSALS, 1);
+    Atomics.store(this.#words, HOLDS_FOR, number);
+  }
+
+  goOn(): void {
+    if (this.holdsFor !== 0) Atomics.store(this.#words, HOLDS_FOR, 0);
   }
 }

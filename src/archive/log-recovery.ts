@@ -5,18 +5,22 @@
  * A power cut may also take a frame of those that no sync had covered yet, and leave one behind it. To go on after that
  * one would be to count lines as known that nobody has, so the log is cut at the first hole. Up to the line that
  * is known to have been durable (durable-mark.ts) a hole is damage: it is told and stays.
+ *
+ * What is whole behind that line is written once more before it is synced. A sync of the process before may have failed:
+ * then the system shows what it never got to the disk, and takes it for clean.
  */
 
 import { dirname, resolve } from 'node:path';
 import { failureOfSystemError } from '../model/failure.js';
 import { type ArchiveFiles, NODE_FILES, syncDirectory } from './archive-files.js';
-import type { Written } from './board.js';
+import type { FoundLog } from './board.js';
 import { readDurableMark } from './durable-mark.js';
 import type { FrameHead } from './frame-header.js';
 import { listSegments, type Segment } from './segment-name.js';
 import { type FlawedStretch, type FramePlace, SegmentReader } from './segment-reader.js';
 
 const DIRECTORY_MODE = 0o750;
+const COPY_BYTES = 256 * 1024;
 /** Appended to the name of a segment that holds no whole frame, and more than the start of one. */
 export const UNREADABLE_SUFFIX = '.unreadable';
 
@@ -83,7 +87,7 @@ export function recoverLog(
     }
     const segmentBytes = end.last.nextOffset;
     if (end.bytes > segmentBytes) cuts.push(cut(segment, end, files));
-    else syncSegment(segment, files);
+    else syncSegment(segment, end, files);
     const oldest = segments.length === 0 ? end.first : firstFrame(segments, files);
     const { head } = end.last;
     const rawBytesEnd = head.rawBytesBefore + head.rawBytes;
@@ -121,7 +125,7 @@ export function recoverLog(
 }
 
 /** Where the archive goes on; the ring begins anew. */
-export function writtenOf(log: RecoveredLog): Written {
+export function writtenOf(log: RecoveredLog): FoundLog {
   return {
     position: 0,
     line: log.nextLine - 1,
@@ -140,6 +144,8 @@ export function writtenOf(log: RecoveredLog): Written {
 interface SegmentEnd {
   readonly first: FrameHead | null;
   readonly last: FramePlace | null;
+  /** Where the frames begin of which it is not known whether they were durable. */
+  readonly unsureOffset: number;
   readonly hasLines: boolean;
   readonly bytes: number;
   readonly damage: readonly FlawedStretch[];
@@ -180,7 +186,9 @@ function lastWholeFrame(segment: Segment, durableLine: number, files: ArchiveFil
     }
     const hasLines = frames.some(({ head }) => head.lineCount > 0);
     const first = frames[0]?.head ?? null;
-    return { first, last: frames.at(-1) ?? null, hasLines, bytes: reader.bytes, damage, reason, isTorn };
+    const last = frames.at(-1) ?? null;
+    const unsureOffset = frames.find(({ head }) => !wasDurable(head, durableLine))?.offset ?? Infinity;
+    return { first, last, unsureOffset, hasLines, bytes: reader.bytes, damage, reason, isTorn };
   } finally {
     reader.close();
   }
@@ -204,11 +212,16 @@ function firstHole(
     }
     expected = head.firstLine + head.lineCount;
     offset = frame.nextOffset;
-    if (head.lineCount > 0 ? expected - 1 <= durableLine : expected <= durableLine) continue;
+    if (wasDurable(head, durableLine)) continue;
     const content = reader.readFrame(frame);
     if (content.kind !== 'content') return { index, reason: content.reason };
   }
   return null;
+}
+
+/** Of a frame without lines only where a line behind it was. */
+function wasDurable({ firstLine, lineCount }: FrameHead, durableLine: number): boolean {
+  return firstLine + Math.max(lineCount, 1) - 1 <= durableLine;
 }
 
 function cut(segment: Segment, end: SegmentEnd, files: ArchiveFiles): LogCut {
@@ -218,6 +231,7 @@ function cut(segment: Segment, end: SegmentEnd, files: ArchiveFiles): LogCut {
     const fd = files.openSync(path, 'r+');
     try {
       files.ftruncateSync(fd, offset);
+      writeAgain(fd, end.unsureOffset, offset, files);
       files.fsyncSync(fd);
     } finally {
       files.closeSync(fd);
@@ -229,16 +243,29 @@ function cut(segment: Segment, end: SegmentEnd, files: ArchiveFiles): LogCut {
 }
 
 /** A process that was killed may have written and not synced. */
-function syncSegment({ path }: Segment, files: ArchiveFiles): void {
+function syncSegment({ path }: Segment, end: SegmentEnd, files: ArchiveFiles): void {
   try {
-    const fd = files.openSync(path, 'r');
+    const fd = files.openSync(path, 'r+');
     try {
+      writeAgain(fd, end.unsureOffset, end.bytes, files);
       files.fdatasyncSync(fd);
     } finally {
       files.closeSync(fd);
     }
   } catch (error) {
     throw failureOfSystemError(error, 'make durable', path);
+  }
+}
+
+function writeAgain(fd: number, from: number, to: number, files: ArchiveFiles): void {
+  const chunk = Buffer.allocUnsafe(Math.max(0, Math.min(COPY_BYTES, to - from)));
+  for (let at = from; at < to; ) {
+    const bytes = chunk.subarray(0, files.readSync(fd, chunk, 0, Math.min(chunk.length, to - at), at));
+    if (bytes.length === 0) throw Object.assign(new Error('read 0 bytes'), { code: 'EIO' });
+    for (let done = 0; done < bytes.length; ) {
+      done += files.writevSync(fd, [bytes.subarray(done)], at + done);
+    }
+    at += bytes.length;
   }
 }
 

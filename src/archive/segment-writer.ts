@@ -15,8 +15,7 @@ const SEGMENT_MODE = 0o640;
 
 export class SegmentWriter {
   readonly path: string;
-  /** For a sync by another way than `sync`. Closed by `close` only. */
-  readonly fd: number;
+  readonly #fd: number;
   readonly #files: ArchiveFiles;
   #bytes: number;
   #tailIsStale = false;
@@ -24,7 +23,7 @@ export class SegmentWriter {
 
   private constructor(path: string, fd: number, bytes: number, files: ArchiveFiles) {
     this.path = path;
-    this.fd = fd;
+    this.#fd = fd;
     this.#bytes = bytes;
     this.#files = files;
   }
@@ -49,6 +48,11 @@ export class SegmentWriter {
       syncDirectory(directory, files);
     } catch (error) {
       files.closeSync(fd);
+      try {
+        files.unlinkSync(path);
+      } catch {
+        // It is in the way of the next attempt, which says so.
+      }
       throw failureOfSystemError(error, 'sync the folder', directory);
     }
     return new SegmentWriter(path, fd, 0, files);
@@ -90,8 +94,8 @@ export class SegmentWriter {
   }
 
   /**
-   * Appends a header and the data frame after it (none for a frame without lines), as one write where the system
-   * allows. On a failure nothing is appended. @returns the offset of the frame
+   * Appends a header and the data frame after it (none for a frame without lines), or whole frames in one piece or two, as
+   * one write where the system allows. On a failure nothing is appended. @returns the offset of the frame
    */
   append(header: Uint8Array, data: Uint8Array | null): number {
     assert(!this.#closed && header.length > 0);
@@ -118,7 +122,7 @@ export class SegmentWriter {
   sync(): void {
     assert(!this.#closed);
     try {
-      this.#files.fdatasyncSync(this.fd);
+      this.#files.fdatasyncSync(this.#fd);
     } catch (error) {
       throw failureOfSystemError(error, 'sync segment', this.path);
     }
@@ -128,7 +132,7 @@ export class SegmentWriter {
   truncateTo(offset: number): void {
     assert(!this.#closed && offset >= 0 && offset <= this.#bytes);
     try {
-      this.#files.ftruncateSync(this.fd, offset);
+      this.#files.ftruncateSync(this.#fd, offset);
     } catch (error) {
       throw failureOfSystemError(error, 'truncate segment', this.path);
     }
@@ -140,7 +144,7 @@ export class SegmentWriter {
     if (this.#closed) return;
     this.#closed = true;
     try {
-      this.#files.closeSync(this.fd);
+      this.#files.closeSync(this.#fd);
     } catch (error) {
       throw failureOfSystemError(error, 'close segment', this.path);
     }
@@ -151,7 +155,7 @@ export class SegmentWriter {
     let rest = parts;
     let at = offset;
     while (rest.length > 0) {
-      let written = this.#files.writevSync(this.fd, rest, at);
+      let written = this.#files.writevSync(this.#fd, rest, at);
       if (written === 0) throw Object.assign(new Error('wrote 0 bytes'), { code: 'EIO' });
       at += written;
       const left: Uint8Array[] = [];

@@ -1,7 +1,8 @@
 /**
  * The archive's loop over the ring: follows the fold, puts the accepted lines of whole records together, and closes a frame
  * when it is large enough, when the interval is over, when a client waits for a `sync`, or when the ring needs room.
- * Room in the ring is free once the frame is written; the sync stage makes it durable meanwhile (sync-stage.ts).
+ * Room in the ring is free once the frame is written (log-writer.ts, which also knows what to do where the disk refuses it);
+ * the sync stage makes it durable meanwhile (sync-stage.ts).
  *
  * Ticks (model/tick.ts) ride in the frame among whose lines they have their places. The limits in force begin each segment, and
  * change only where one begins (segment-limits.ts). New limits alone are no reason to write a frame: they go with what
@@ -11,7 +12,6 @@
  * behind that is cut off first.
  */
 
-import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { TICK_LIMITS } from '../model/tick.js';
 import { Bell } from '../ring/bell.js';
@@ -28,6 +28,7 @@ import {
   KIND_TICK,
   positionOf,
   type RingMemory,
+  readBytesMax,
 } from '../ring/layout.js';
 import { RingReader } from '../ring/reader.js';
 import { STAGE_ARCHIVE, STAGE_DONE, STAGE_FOLD, STAGE_RUNNING, Vitals } from '../ring/vitals.js';
@@ -37,17 +38,18 @@ import { FrameClients } from './frame-clients.js';
 import { encodeFrameHeader } from './frame-header.js';
 import { FrameRecords } from './frame-records.js';
 import { encodeTicks, type FrameTick } from './frame-ticks.js';
+import { LogWriter } from './log-writer.js';
 import { compressFrame, freeNativeMemory, nativeMemoryIsHeld } from './lz4.js';
 import { Rejects, RejectsBoard } from './rejects.js';
 import { limitsOfSegment } from './segment-limits.js';
-import { listSegments, segmentName } from './segment-name.js';
-import { SegmentWriter } from './segment-writer.js';
+import { segmentName } from './segment-name.js';
 
 export interface ArchiveMemory {
   readonly ring: RingMemory;
   readonly cuts: CutsMemory;
   readonly vitals: SharedArrayBuffer;
   readonly archiveBoard: SharedArrayBuffer;
+  readonly unsynced: SharedArrayBuffer;
   readonly rejects: SharedArrayBuffer;
   readonly archiveBell: SharedArrayBuffer;
   readonly syncBell: SharedArrayBuffer;
@@ -65,6 +67,8 @@ export interface ArchiveOptions {
 export interface ArchiveParts {
   /** The id of the client in a slot, whose lines a record has counted that is not archived yet. */
   readonly clientIdOf: (slot: number) => Uint8Array;
+  /** Asked where the disk is full: whether it has removed something that the log can do without. */
+  readonly makeRoom?: () => boolean;
   /** For tests that make the disk fail. */
   readonly files?: ArchiveFiles;
 }
@@ -74,6 +78,22 @@ export interface ArchiveParts {
  * and a write more often.
  */
 const FRAME_RAW_BYTES = 512 * 1024;
+/** More than the ticks of a frame are, which come a few a day. */
+const TICKS_BYTES_MAX = 64 * 1024;
+
+function frameRawBytes(ringBytes: number): number {
+  return Math.min(FRAME_RAW_BYTES, ringBytes / 8);
+}
+
+/**
+ * No frame is larger: the lines, of which the last record may be over the limit, hardly compressed; a few bytes a record,
+ * of which each has a line; of each client an id and two numbers; ticks.
+ */
+export function frameBytesMax(ringBytes: number, maxLineBytes: number, maxClients: number): number {
+  const usual = frameRawBytes(ringBytes);
+  const rawBytes = usual + readBytesMax(ringBytes) + maxLineBytes;
+  return Math.ceil(rawBytes * 1.01) + usual + maxClients * 288 + TICKS_BYTES_MAX;
+}
 
 /** Archives until the fold is done and everything is written. */
 export function runArchive(
@@ -95,6 +115,7 @@ class Archive {
   readonly #syncBell: Bell;
   readonly #mainBell: Bell;
   readonly #written: Written;
+  readonly #log: LogWriter;
   readonly #frameRawBytes: number;
   readonly #records = new FrameRecords();
   readonly #clients = new FrameClients();
@@ -107,7 +128,6 @@ class Archive {
   #rotate = false;
   #raw: Buffer;
   #rawUsed = 0;
-  #writer: SegmentWriter | null = null;
   /** When the oldest line that no sync was asked for has waited for the interval. */
   #syncAtMs = Number.POSITIVE_INFINITY;
 
@@ -118,40 +138,47 @@ class Archive {
     this.#rejects = new Rejects(options.rejectsDirectory, new RejectsBoard(memory.rejects));
     this.#board = new ArchiveBoard(memory.archiveBoard);
     this.#written = this.#board.written();
+    this.#log = new LogWriter(memory, options, this.#written, {
+      files: this.#files,
+      makeRoom: parts.makeRoom ?? (() => false),
+    });
     this.#reader = new RingReader(memory.ring, CURSOR_FOLDED, this.#written.position);
     this.#cuts = new CutsReader(memory.cuts, this.#written.cuts);
     this.#vitals = new Vitals(memory.vitals);
     this.#bell = new Bell(memory.archiveBell);
     this.#syncBell = new Bell(memory.syncBell);
     this.#mainBell = new Bell(memory.mainBell);
-    this.#frameRawBytes = Math.min(FRAME_RAW_BYTES, memory.ring.capacityBytes / 8);
+    this.#frameRawBytes = frameRawBytes(memory.ring.capacityBytes);
     this.#raw = Buffer.allocUnsafeSlow(this.#frameRawBytes * 2);
   }
 
   async run(): Promise<void> {
     const written = this.#written;
     this.#records.reset(written.lastArrivedUs);
-    this.#removeUnfinishedSegment();
-    if (written.segment > 0) {
-      const path = join(this.#options.directory, segmentName(written.segment));
-      this.#writer = SegmentWriter.open(path, written.segmentBytes, this.#files);
-      this.#limits = limitsOfSegment({ path, firstLine: written.segment }, this.#files).at(-1) ?? null;
-    }
-    this.#publish();
-    // One that died may have written, and not asked for it to be made durable.
-    if (this.#board.syncWanted < written.position) this.#beginInterval();
-    this.#vitals.setState(STAGE_ARCHIVE, STAGE_RUNNING);
     try {
+      this.#log.open();
+      this.#limits = this.#log.attempt(() => this.#limitsInForce());
+      this.#publish();
+      // One that died may have written, and not asked for it to be made durable.
+      if (this.#board.syncWanted < written.position) this.#beginInterval();
+      this.#vitals.setState(STAGE_ARCHIVE, STAGE_RUNNING);
       await this.#loop();
+      // The sync stage needs this one as long as it can fail.
+      this.#log.finish();
     } finally {
       // Also where it dies: the one that is run again opens its own.
-      this.#writer?.close();
+      this.#log.close();
       this.#rejects.close();
     }
-    // The fold may have ended after the last look at the interval.
-    this.#board.wantSync(written.position);
     this.#vitals.setState(STAGE_ARCHIVE, STAGE_DONE);
     this.#syncBell.ring();
+  }
+
+  #limitsInForce(): FrameTick | null {
+    const { segment } = this.#written;
+    if (segment === 0) return null;
+    const path = join(this.#options.directory, segmentName(segment));
+    return limitsOfSegment({ path, firstLine: segment }, this.#files).at(-1) ?? null;
   }
 
   async #loop(): Promise<void> {
@@ -161,29 +188,27 @@ class Archive {
         this.#stage();
         if (this.#rawUsed >= this.#frameRawBytes) {
           this.#closeFrame();
+          this.#askForSync(performance.now());
           if (nativeMemoryIsHeld()) await freeNativeMemory();
-          this.#vitals.addBusyMs(STAGE_ARCHIVE, performance.now() - busySince);
-          busySince = performance.now();
+          busySince = this.#countBusy(busySince);
         }
       }
+      this.#log.mend();
       const nowMs = performance.now();
       if (this.#mustClose(nowMs)) this.#closeFrame();
       this.#askForSync(nowMs);
       if (this.#finished()) break;
       if (nativeMemoryIsHeld()) await freeNativeMemory();
-      this.#vitals.addBusyMs(STAGE_ARCHIVE, performance.now() - busySince);
+      this.#countBusy(busySince);
       this.#sleep();
       busySince = performance.now();
     }
   }
 
-  /** A stage that died between creating a segment and saying its first frame has left a file that nothing refers to. */
-  #removeUnfinishedSegment(): void {
-    const { line, segment } = this.#written;
-    const last = listSegments(this.#options.directory, this.#files).at(-1);
-    if (last === undefined || last.firstLine === segment) return;
-    assert.equal(last.firstLine, line + 1, `segment ${last.path} is not of this log`);
-    this.#files.unlinkSync(last.path);
+  #countBusy(sinceMs: number): number {
+    const nowMs = performance.now();
+    this.#vitals.addBusyMs(STAGE_ARCHIVE, nowMs - sinceMs - this.#log.takeBlockedMs());
+    return nowMs;
   }
 
   #hasStaged(): boolean {
@@ -237,7 +262,10 @@ class Archive {
     const wakeAt = this.#reader.end + (staged ? Math.max(8, this.#frameRawBytes - this.#rawUsed) : 8);
     Atomics.store(cursors, CURSOR_WAKE_AT, wakeAt | 0);
     const hasWork = () =>
-      this.#reader.gatePosition() >= wakeAt || this.#finished() || this.#mustClose(performance.now());
+      this.#reader.gatePosition() >= wakeAt ||
+      this.#finished() ||
+      this.#mustClose(performance.now()) ||
+      this.#log.syncHasFailed;
     this.#bell.sleep(hasWork, Math.max(0, this.#syncAtMs - performance.now()));
   }
 
@@ -331,7 +359,8 @@ class Archive {
       this.#records.add(0, lastTickUs);
     }
     if (this.#records.recordCount > 0) {
-      const writer = this.#segmentFor(written.line + 1);
+      const beginsSegment = this.#log.prepare(this.#records.firstArrivalUs, this.#rotate);
+      this.#rotate = false;
       const lines = this.#records.lineCount;
       const data = lines > 0 ? compressFrame(this.#raw.subarray(0, this.#rawUsed)) : null;
       const facts = {
@@ -343,15 +372,13 @@ class Archive {
         lastArrivalUs: this.#records.lastArrivalUs,
       };
       const clients = this.#clients.encode(facts.lastArrivalUs, this.#clientIdOf);
-      const ticks = encodeTicks(facts.lastArrivalUs, this.#ticksOfFrame());
+      const ticks = encodeTicks(facts.lastArrivalUs, this.#ticksOfFrame(beginsSegment));
       const header = encodeFrameHeader(facts, { records: this.#records.bytes, clients, ticks }, data);
-      writer.append(header, data);
-      if (written.segmentBytes === 0) written.segmentSinceUs = facts.firstArrivalUs;
+      this.#log.append(facts.firstArrivalUs, header, data);
       if (written.oldestUs === 0) written.oldestUs = facts.firstArrivalUs;
       written.line += lines;
       written.rawBytes += this.#rawUsed;
       written.compressedBytes += header.length + (data?.length ?? 0);
-      written.segmentBytes = writer.bytes;
       written.lastArrivedUs = facts.lastArrivalUs;
       this.#rawUsed = 0;
       this.#records.reset();
@@ -367,8 +394,7 @@ class Archive {
     this.#publish();
   }
 
-  #ticksOfFrame(): readonly FrameTick[] {
-    const beginsSegment = this.#written.segmentBytes === 0;
+  #ticksOfFrame(beginsSegment: boolean): readonly FrameTick[] {
     if (!beginsSegment || this.#limits === null || this.#ticks[0]?.kind === TICK_LIMITS) return this.#ticks;
     return [{ ...this.#limits, lineOffset: 0 }, ...this.#ticks];
   }
@@ -381,34 +407,15 @@ class Archive {
     if (this.#isStalled() && this.#mainHasRoom()) this.#mainBell.ring();
   }
 
-  /** The segment for a frame that begins with this line: the active one, or a new one if that is full or old. */
-  #segmentFor(line: number): SegmentWriter {
-    const written = this.#written;
-    const rotate = this.#rotate;
-    this.#rotate = false;
-    if (this.#writer !== null) {
-      const ageMs = (this.#records.firstArrivalUs - written.segmentSinceUs) / 1000;
-      const full =
-        rotate || written.segmentBytes >= this.#options.segmentBytes || ageMs >= this.#options.segmentAgeMs;
-      // One without lines has the name that the next would have.
-      if (!full || line === written.segment) return this.#writer;
-      // The sync stage syncs the active segment only, so the old one is durable before it stops being that.
-      this.#writer.sync();
-      this.#writer.close();
-    }
-    this.#writer = SegmentWriter.create(this.#options.directory, line, this.#files);
-    written.segment = line;
-    written.segmentBytes = 0;
-    written.segments += 1;
-    return this.#writer;
-  }
-
-  /** A waiting client is synced for at once, what was written for nobody in particular when the interval is over. */
+  /**
+   * A waiting client is synced for at once, what was written for nobody in particular when the interval is over, or there is
+   * much of it.
+   */
   #askForSync(nowMs: number): void {
     const { position } = this.#written;
     if (this.#board.syncWanted >= position) return;
     const waiting = this.#wishedPosition(CURSOR_WANTED) > this.#board.syncWanted;
-    if (!waiting && nowMs < this.#syncAtMs && !this.#foldIsDone()) return;
+    if (!waiting && !this.#log.wantsSync && nowMs < this.#syncAtMs && !this.#foldIsDone()) return;
     this.#syncAtMs = Number.POSITIVE_INFINITY;
     this.#board.wantSync(position);
     this.#syncBell.ring();

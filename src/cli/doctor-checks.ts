@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import type { Config } from '../config/config.js';
 import { modeText } from '../config/values.js';
+import { FILES_BESIDE_CONNECTIONS } from '../daemon/descriptors.js';
 import { LISTEN_BACKLOG } from '../ingest/server.js';
 import { humanBytes, humanDuration } from '../model/human.js';
 import type { Host } from './host.js';
@@ -40,7 +41,6 @@ export interface Patient {
 
 const MIB = 1024 * 1024;
 const FREE_BYTES_MIN = 64 * MIB;
-const FILES_BESIDE_CONNECTIONS = 100;
 const NODE_MIN = [20, 19] as const;
 const CLOCK_BACK_MS_MAX = 60_000;
 const RESTARTS_MAX = 3;

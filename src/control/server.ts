@@ -51,15 +51,19 @@ export interface ControlPlaces {
 export async function startControl(
   given: Omit<Sources, 'past' | 'page'>,
   { path, address }: ControlPlaces,
+  maxConnections: number,
   onBug: (error: unknown) => void,
 ): Promise<ControlServer> {
   const { tables, status, events, nowSeconds } = given;
   const past = new RecentPast(tables, () => status.render() as StatusReply);
   const sources = { ...given, past, page: new PageFiles() };
-  const serve = (admit: (request: IncomingMessage) => void) =>
-    createServer((request, response) => {
+  const serve = (admit: (request: IncomingMessage) => void) => {
+    const server = createServer((request, response) => {
       answer(sources, request, response, onBug, admit).catch(onBug);
     });
+    server.maxConnections = maxConnections;
+    return server;
+  };
   const servers = [serve(() => {})];
   await listen(servers[0]!, { path });
   let url: string | null = null;

@@ -1,8 +1,10 @@
 /** Everything that the daemon's threads share, allocated once by main and handed to every stage that it starts. */
 
-import { allocateArchiveBoard, type Written } from '../archive/board.js';
+import { allocateArchiveBoard, type FoundLog } from '../archive/board.js';
 import { allocateDamageList } from '../archive/damage-list.js';
 import { RejectsBoard } from '../archive/rejects.js';
+import { frameBytesMax } from '../archive/stage.js';
+import { UnsyncedFrames } from '../archive/unsynced-frames.js';
 import { allocateCopies, type CopiesMemory } from '../checkpoint/table-copies.js';
 import type { Config } from '../config/config.js';
 import { allocateProgress } from '../fold/progress.js';
@@ -25,7 +27,7 @@ const CUT_ENTRIES = 512 * 1024;
 const CONNECTION_SLOTS = 2 * 65_536;
 const MAILBOX_BYTES = 1024 * 1024;
 
-const EMPTY_LOG: Written = {
+const EMPTY_LOG: FoundLog = {
   position: 0,
   line: 0,
   cuts: 0,
@@ -50,6 +52,7 @@ export interface DaemonMemory {
   readonly copies: CopiesMemory;
   readonly archiveBoard: SharedArrayBuffer;
   readonly damage: SharedArrayBuffer;
+  readonly unsynced: SharedArrayBuffer;
   readonly rejects: SharedArrayBuffer;
   readonly foldBell: SharedArrayBuffer;
   readonly archiveBell: SharedArrayBuffer;
@@ -77,25 +80,28 @@ export function stateLimitsOf({ state, stats, ingest }: Config): StateLimits {
 }
 
 /**
- * @param written what the log holds; its position is where the ring begins
+ * @param found what the log holds; its position is where the ring begins
  * @param logged limits that the log speaks of: lines of it were folded under them, and will be again
  */
 export function allocateDaemon(
   config: Config,
-  written: Written,
+  found: FoundLog,
   logged: readonly Partial<Limits>[] = [],
 ): DaemonMemory {
   const limits = largestLimits(stateLimitsOf(config), logged);
   return {
-    ring: allocateRing(config.ring.bytes, written.position),
+    ring: allocateRing(config.ring.bytes, found.position),
     cuts: allocateCuts(CUT_ENTRIES),
     mailbox: allocateMailbox(MAILBOX_BYTES),
     ledger: allocateLedger(CONNECTION_SLOTS),
     vitals: allocateVitals(),
-    progress: allocateProgress(written.position, written.line, written.lastArrivedUs),
+    progress: allocateProgress(found.position, found.line, found.lastArrivedUs),
     tables: allocateTables(limits),
     copies: allocateCopies(limits),
-    archiveBoard: allocateArchiveBoard(written),
+    archiveBoard: allocateArchiveBoard(found),
+    unsynced: UnsyncedFrames.allocate(
+      frameBytesMax(config.ring.bytes, config.ingest.maxLineBytes, limits.maxClients),
+    ),
     damage: allocateDamageList(),
     rejects: RejectsBoard.allocate(),
     foldBell: allocateBell(),

@@ -3,6 +3,7 @@
  * fold died inside a line's changes.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ArchiveFiles, NODE_FILES } from '../archive/archive-files.js';
 import { ArchiveBoard, type Written } from '../archive/board.js';
 import { decodeClients } from '../archive/frame-clients.js';
@@ -55,13 +56,28 @@ export async function rebuildTables(
   position = 0,
 ): Promise<Rebuilt> {
   const startedMs = performance.now();
-  const { archiveDirectory, checkpointDirectory, archiveBoard, onHour, files = NODE_FILES } = sources;
-  const board = new ArchiveBoard(archiveBoard);
+  const board = new ArchiveBoard(sources.archiveBoard);
   const idle = new Int32Array(new SharedArrayBuffer(4));
   const isWritten = ({ line, position: at }: Written) => line >= lastLine && at >= position;
   while (!isWritten(board.written())) Atomics.wait(idle, 0, 0, WAIT_MS);
+  for (;;) {
+    const written = board.written();
+    const rebuilt = await rebuildFrom(tables, sources, written, lastLine);
+    // After a failed sync the end of the log is cut and written again, maybe under the reader.
+    if (board.syncFailures === written.rewrites) {
+      return { ...rebuilt, durationMs: performance.now() - startedMs };
+    }
+    await sleep(WAIT_MS);
+  }
+}
+
+async function rebuildFrom(
+  tables: Tables,
+  { archiveDirectory, checkpointDirectory, onHour, files = NODE_FILES }: RebuildSources,
+  { segment, segmentBytes, lastArrivedUs }: Written,
+  lastLine: number,
+): Promise<Omit<Rebuilt, 'durationMs'>> {
   const { checkpoint, unfit } = await loadNewest(tables, checkpointDirectory, lastLine, files);
-  const { segment, segmentBytes, lastArrivedUs } = board.written();
   const flaws: LogFlaw[] = [];
   const { lines, refused } = await foldLog(tables, archiveDirectory, {
     fromLine: (checkpoint?.line ?? 0) + 1,
@@ -74,7 +90,7 @@ export async function rebuildTables(
   });
   // Lines at the end of the log may be damaged; their numbers are not given twice.
   if (tables.board.line < lastLine) tables.board.setLine(lastLine, lastArrivedUs);
-  return { checkpoint, unfit, flaws, lines, refused, durationMs: performance.now() - startedMs };
+  return { checkpoint, unfit, flaws, lines, refused };
 }
 
 /** The tables are empty where no checkpoint is fit. */

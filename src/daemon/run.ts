@@ -4,6 +4,7 @@ import { mkdirSync, unlinkSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { ArchiveBoard } from '../archive/board.js';
 import { DamageList } from '../archive/damage-list.js';
 import { type RecoveredLog, recoverLog, UNREADABLE_SUFFIX, writtenOf } from '../archive/log-recovery.js';
 import { RejectsBoard } from '../archive/rejects.js';
@@ -20,7 +21,7 @@ import { readVersion } from '../config/version.js';
 import type { ControlNews } from '../control/server.js';
 import { IngestServer } from '../ingest/server.js';
 import { createArrivalClock, createWallClock } from '../model/clock.js';
-import { EXIT_BUG, EXIT_DONE, Failure, failureOfSystemError } from '../model/failure.js';
+import { EXIT_BUG, EXIT_DONE, EXIT_IO, Failure, failureOfSystemError } from '../model/failure.js';
 import type { ProfileReply } from '../query/profile-requests.js';
 import { whyNotReady } from '../query/status.js';
 import { Bell } from '../ring/bell.js';
@@ -36,10 +37,14 @@ import {
   STAGE_SYNC,
   Vitals,
 } from '../ring/vitals.js';
+import { Board } from '../state/board.js';
 import type { StateLimits } from '../state/layout.js';
 import { decodeLimits } from '../state/limits.js';
 import { Tables } from '../state/tables.js';
 import { Checkpoints } from './checkpoints.js';
+import { ClockWatch } from './clock-watch.js';
+import { type Connections, descriptorLimit, shareDescriptors } from './descriptors.js';
+import { DiskWatch } from './disk-watch.js';
 import { lockFile, peerOf, shutdownRead } from './libc.js';
 import { createLog, type Log, RateLimited } from './log.js';
 import { allocateDaemon, type DaemonMemory, settingsOf, stateLimitsOf } from './memory.js';
@@ -59,6 +64,7 @@ const STAGE_THREADS = 4;
 const POOL_THREADS = 1;
 const POOL_IDLE_MS = 10_000;
 const VITALS_MS = 1000;
+const DRAIN_LOOK_MS = 100;
 const DIRECTORY_MODE = 0o750;
 
 /**
@@ -184,6 +190,9 @@ class Daemon {
   readonly #ingest: IngestServer;
   readonly #refusals: RefusalLog;
   readonly #ticker: Ticker;
+  readonly #disk: DiskWatch;
+  readonly #clock: ClockWatch;
+  #connections: Connections;
   readonly #supervisor: Supervisor;
   readonly #pool = new ThreadPool(POOL_THREADS, POOL_IDLE_MS);
   readonly #checkpoints: Checkpoints;
@@ -211,17 +220,20 @@ class Daemon {
     this.#vitals = new Vitals(this.#memory.vitals);
     this.#refusals = new RefusalLog(log, paths.rejects);
     const refused = new RateLimited({ countMax: 1, intervalMs: 10_000, nowMs: () => performance.now() });
+    this.#disk = new DiskWatch(new ArchiveBoard(this.#memory.archiveBoard), paths.archive, log);
+    this.#clock = new ClockWatch(log, Date.now(), performance.now());
+    this.#connections = shareDescriptors(descriptorLimit(), config.ingest.maxConnections);
+    const arrivalClock = createArrivalClock(createWallClock(), recovered.lastArrivalUs);
     this.#ingest = new IngestServer(this.#memory, new Ledger(this.#memory.ledger), {
       maxLineBytes: config.ingest.maxLineBytes,
-      maxConnections: config.ingest.maxConnections,
-      now: createArrivalClock(createWallClock(), recovered.lastArrivalUs),
+      maxConnections: this.#connections.ingest,
+      now: arrivalClock,
       shutdownRead,
       peerOf,
       admits: (peer) => admits(this.#config.ingest.allowUids, peer),
       onRefused: (reason, peer) => {
-        const { maxConnections } = this.#config.ingest;
         const isUser = reason === 'allow_uids';
-        const why = isUser ? `does not name user ${peer?.uid}` : `is ${maxConnections}`;
+        const why = isUser ? `does not name user ${peer?.uid}` : this.#boundOfConnections();
         refused.say(isUser ? `user ${peer?.uid}` : reason, (more) =>
           log.warn({ reason, ...peer }, `refused a connection: ingest.${reason} ${why}${more}`),
         );
@@ -230,7 +242,7 @@ class Daemon {
     this.#ticker = new Ticker(new Tables(this.#memory.tables), {
       tryTick: (kind, payload) => this.#ingest.tryTick(kind, payload),
       isReady: () => this.#vitals.state(STAGE_FOLD) === STAGE_RUNNING,
-      nowMs: Date.now,
+      nowMs: () => arrivalClock() / 1000,
     });
     this.#supervisor = new Supervisor(STAGE_THREADS, this.#vitals, log, (stage, error) => {
       log.fatal({ err: error }, `the ${stage} stage dies again and again; giving up`);
@@ -275,6 +287,7 @@ class Daemon {
     }
     process.on('SIGHUP', () => this.#onReload());
     this.#ignoreOtherSignals();
+    this.#tellDescriptors();
     const { ingest, control } = this.#paths;
     this.#log.info(
       { ingest, control, ...(url && { url }), state: this.#config.stateDir, pid: process.pid },
@@ -369,6 +382,7 @@ class Daemon {
           rerun,
           places: { path: this.#paths.control, address: this.#config.control.listen },
           folders: this.#paths,
+          maxConnections: this.#connections.control,
           version: readVersion(),
           startedAtMs: this.#startedAtMs,
           port: port2,
@@ -401,11 +415,28 @@ class Daemon {
     port.postMessage(reply);
   }
 
+  #boundOfConnections(): string {
+    const { ingest } = this.#connections;
+    return ingest < this.#config.ingest.maxConnections
+      ? `is more than ${ingest}, the limit of open files`
+      : `is ${ingest}`;
+  }
+
+  #tellDescriptors(): void {
+    const { maxConnections } = this.#config.ingest;
+    if (this.#connections.ingest >= maxConnections) return;
+    this.#log.warn(
+      `takes ${this.#connections.ingest} connections and not ingest.max_connections, ${maxConnections}: the process may have ${descriptorLimit()} files open; raise LimitNOFILE or ulimit -n`,
+    );
+  }
+
   /** The other stages count their own work; main's is what its event loop was busy for. */
   #watchMainThread(): void {
     setInterval(() => {
       this.#vitals.setBusyMs(STAGE_INGEST, performance.eventLoopUtilization().active);
       this.#tellRefusals(false);
+      this.#disk.look(performance.now());
+      this.#clock.look(Date.now(), performance.now());
     }, VITALS_MS).unref();
   }
 
@@ -430,7 +461,9 @@ class Daemon {
       new Settings(this.#memory.settings).set(settingsOf(reload.config));
       this.#ticker.changeLimits(stateLimitsOf(reload.config));
       this.#checkpoints.setInterval(reload.config.checkpoint.intervalMs);
-      this.#ingest.setMaxConnections(reload.config.ingest.maxConnections);
+      this.#connections = shareDescriptors(descriptorLimit(), reload.config.ingest.maxConnections);
+      this.#ingest.setMaxConnections(this.#connections.ingest);
+      this.#tellDescriptors();
       this.#log.level = reload.config.log.level;
       tellReload(reload, this.#log);
     }
@@ -444,8 +477,8 @@ class Daemon {
     }
     this.#stopping = true;
     this.#log.info({ signal }, 'draining');
-    this.#drain(stages).then(
-      () => this.#end(EXIT_DONE),
+    Promise.race([this.#drain(stages), this.#giveUpOnDisk()]).then(
+      (code) => this.#end(code),
       (error) => {
         this.#log.fatal({ err: error }, 'draining failed');
         process.exit(EXIT_BUG);
@@ -454,7 +487,7 @@ class Daemon {
   }
 
   /** Along the path of the data: no more in, all of it folded, written, durable, answered. */
-  async #drain(stages: Promise<unknown>): Promise<void> {
+  async #drain(stages: Promise<unknown>): Promise<number> {
     this.#service.systemd.stopping();
     this.#vitals.setState(STAGE_INGEST, STAGE_DONE);
     this.#ticker.stop();
@@ -474,6 +507,35 @@ class Daemon {
     this.#tellRefusals(true);
     const { accepted, rejected } = new Ledger(this.#memory.ledger).totals();
     this.#log.info({ accepted, rejected }, 'drained');
+    return EXIT_DONE;
+  }
+
+  /** Resolves where a drain does not get on, since the disk has refused for too long. */
+  #giveUpOnDisk(): Promise<number> {
+    const sinceMs = performance.now();
+    return new Promise((resolve) => {
+      const timer = setInterval(() => {
+        const nowMs = performance.now();
+        this.#disk.look(nowMs);
+        if (!this.#disk.hasHeldTooLong(sinceMs, nowMs)) return;
+        clearInterval(timer);
+        this.#tellLost();
+        if (this.#service.activated === null) removeIfThere(this.#paths.ingest);
+        removeIfThere(this.#paths.control);
+        resolve(EXIT_IO);
+      }, DRAIN_LOOK_MS).unref();
+    });
+  }
+
+  /** None of it was acknowledged; a numbered client sends it again, nobody else can know. */
+  #tellLost(): void {
+    const { durableLine } = new ArchiveBoard(this.#memory.archiveBoard);
+    const accepted = Math.max(0, new Board(this.#memory.tables.board).line - durableLine);
+    const { inFlight } = new Ledger(this.#memory.ledger).totals();
+    this.#log.fatal(
+      { durable_seq: durableLine, accepted, in_flight: inFlight },
+      `stopping with ${accepted + inFlight} lines that are not on the disk, as it takes none: they were not acknowledged; senders that say hello send them again`,
+    );
   }
 }
 

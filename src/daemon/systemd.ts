@@ -131,24 +131,26 @@ export class Systemd {
     const folded = Atomics.load(cursors, CURSOR_FOLDED);
     const archived = Atomics.load(cursors, CURSOR_ARCHIVED);
     const durable = Atomics.load(cursors, CURSOR_DURABLE);
+    // They try again and wait for whoever mends the disk, which a restart does not; the fold may wait for them.
+    const isRefused = archiveBoard.holdsFor !== 0 || archiveBoard.syncError !== 0;
     const stillMsMax = (this.#watchdogMs ?? WATCHDOG_MS_DEFAULT) / 2;
     return [
       {
         name: 'fold',
-        hasWork: published !== folded || this.#phase === 'starting',
+        hasWork: (published !== folded && !isRefused) || this.#phase === 'starting',
         // The line counts while the tables are rebuilt out of the log.
         position: `${folded} ${new Board(memory.tables.board).line}`,
         stillMsMax,
       },
       {
         name: 'archive',
-        hasWork: folded !== archived,
-        position: `${archived}`,
+        hasWork: folded !== archived && !archiveBoard.waitsForSync,
+        position: `${archived} ${archiveBoard.refusals}`,
         stillMsMax: stillMsMax + syncIntervalMs(),
       },
       {
         name: 'sync',
-        hasWork: archiveBoard.syncWanted > positionOf(durable, archiveBoard.syncWanted),
+        hasWork: archiveBoard.syncWanted > positionOf(durable, archiveBoard.syncWanted) && !isRefused,
         position: `${durable}`,
         stillMsMax,
       },

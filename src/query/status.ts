@@ -2,6 +2,7 @@
 
 import { ArchiveBoard } from '../archive/board.js';
 import { DamageList } from '../archive/damage-list.js';
+import { diskFaults } from '../archive/disk-fault.js';
 import { ARCHIVE_FORMAT } from '../archive/frame-header.js';
 import { RejectsBoard } from '../archive/rejects.js';
 import { type CopiesMemory, TableCopies } from '../checkpoint/table-copies.js';
@@ -40,6 +41,9 @@ const LIMITS_MET: readonly (readonly [StateCount, string])[] = [
   ['shares_full', 'shares_full: raise state.max_tasks'],
   ['names_full', 'names_full: raise state.names_bytes'],
 ];
+
+/** More than a clock that is kept by NTP is ever set back. */
+const AHEAD_SECONDS_MAX = 5;
 
 interface Sample {
   readonly atMs: number;
@@ -95,7 +99,13 @@ export class StatusView {
   }
 
   degraded(): string[] {
-    const reasons: string[] = [];
+    const reasons = diskFaults(this.#board);
+    const aheadSeconds = this.#tables.board.arrivedUs / 1e6 - Date.now() / 1000;
+    if (aheadSeconds > AHEAD_SECONDS_MAX) {
+      reasons.push(
+        `clock_step: arrival times are ${Math.round(aheadSeconds)} s ahead of the wall clock, which was set back; they go a tenth slower until it has caught up`,
+      );
+    }
     const counts = this.#tables.board.counts();
     const damage = this.#damage.read();
     const { failures, last } = this.#copies;
@@ -132,7 +142,7 @@ export class StatusView {
       format: ARCHIVE_FORMAT,
       pid: process.pid,
       started_at: this.#startedAtMs / 1000,
-      uptime: (nowMs - this.#startedAtMs) / 1000,
+      uptime: process.uptime(),
       ready: this.notReady() === null,
       degraded: this.degraded(),
       ingest: {
@@ -171,7 +181,9 @@ export class StatusView {
         bytes_raw: written.rawBytes,
         bytes_compressed: written.compressedBytes,
         oldest_ts: written.oldestUs > 0 ? written.oldestUs / 1e6 : null,
-        last_sync_ms: numberOrNull(this.#board.lastSyncMs),
+        last_sync_ms: this.#lastSyncMs(),
+        sync_failures: this.#board.syncFailures,
+        refusals: this.#board.refusals,
         damage: this.#damage.read().stretches,
       },
       rejects: this.#rejects.counts(),
@@ -199,6 +211,15 @@ export class StatusView {
         first_line_needed: last.firstLineNeeded,
       }
     );
+  }
+
+  /** One that runs counts from the moment on at which it takes longer than the last one did. */
+  #lastSyncMs(): number | null {
+    const { syncMs } = this.#board.durable();
+    const sinceMs = this.#board.syncSinceMs;
+    const runningMs = sinceMs === null ? 0 : process.uptime() * 1000 - sinceMs;
+    if (Number.isNaN(syncMs)) return runningMs > 0 ? runningMs : null;
+    return Math.max(syncMs, runningMs);
   }
 
   #utilization(stage: number, seconds: number): number {

@@ -307,6 +307,30 @@ describe.each(['head', 'data'] as const)('a frame that is damaged in its %s', (a
   });
 });
 
+test('what is whole behind the mark is written again, byte for byte, and then synced', () => {
+  const frames = twoSegments()[0];
+  const [durable, unsure] = frames;
+  for (const tail of [Buffer.alloc(0), Buffer.alloc(9)]) {
+    const directory = temporaryDirectory();
+    const path = writeSegment(directory, frames, tail);
+    setMark(directory, 3);
+    const calls: string[] = [];
+    const sync = (name: 'fdatasyncSync' | 'fsyncSync') => (fd: number) => {
+      calls.push('sync');
+      NODE_FILES[name](fd);
+    };
+    const writevSync: typeof NODE_FILES.writevSync = (fd, parts, position) => {
+      calls.push(`write ${position}: ${Buffer.concat(parts as Uint8Array[]).equals(unsure!.bytes)}`);
+      return NODE_FILES.writevSync(fd, parts, position ?? undefined);
+    };
+    const fdatasyncSync = sync('fdatasyncSync');
+    const files = { ...NODE_FILES, writevSync, fdatasyncSync, fsyncSync: sync('fsyncSync') };
+    recoverLog(directory, markOf(directory), files);
+    expect(calls).toEqual([`write ${durable!.bytes.length}: true`, 'sync']);
+    expect(readFileSync(path)).toEqual(Buffer.concat(frames.map(({ bytes }) => bytes)));
+  }
+});
+
 test('a frame without lines that is missing right behind the mark was not durable either', () => {
   const { directory, frames } = damagedLog(3, 'head');
   setMark(directory, 9);

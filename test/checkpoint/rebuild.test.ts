@@ -1,11 +1,11 @@
 /** The start in process: recovery, checkpoints, and the fold of the log after them. */
 
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { NODE_FILES } from '../../src/archive/archive-files.js';
-import { allocateArchiveBoard } from '../../src/archive/board.js';
+import { ArchiveBoard, allocateArchiveBoard } from '../../src/archive/board.js';
 import { recoverLog, writtenOf } from '../../src/archive/log-recovery.js';
 import { segmentName } from '../../src/archive/segment-name.js';
 import { listCheckpoints, recoverCheckpoints } from '../../src/checkpoint/checkpoint-files.js';
@@ -343,4 +343,32 @@ test('a start from any checkpoint, or from none, writes the roll-ups of the hour
   rmSync(directory, { recursive: true });
   await rolledUp();
   expect(hours(0)).toEqual(all.slice(1));
+});
+
+test('a rebuild under which the end of the log is cut and written again begins once more', async () => {
+  const state = emptyState();
+  const frames = builtFrames([7, 13, 11, 9]);
+  const path = writeFrames(state, frames);
+  const archiveBoard = allocateArchiveBoard(writtenOf(recoverLog(state.archive)));
+  const board = new ArchiveBoard(archiveBoard);
+  let opened = 0;
+  // A sync fails, and the archive stage is in the midst of its answer when the segment is opened.
+  const openSync = ((name: string, ...rest: [string]) => {
+    if (name === path && opened++ === 0) {
+      board.countSyncFailure();
+      truncateSync(path, frames[0]!.bytes.length + frames[1]!.bytes.length);
+      setTimeout(() => {
+        writeFrames(state, frames);
+        board.setWritten({ ...board.written(), rewrites: 1 });
+      }, 20);
+    }
+    return NODE_FILES.openSync(name, ...rest);
+  }) as typeof NODE_FILES.openSync;
+  const folded = new Folded();
+  const sources = { archiveDirectory: state.archive, checkpointDirectory: state.checkpoints, archiveBoard };
+  const files = { ...NODE_FILES, openSync };
+  const rebuilt = await rebuildTables(folded.tables, { ...sources, files }, 40);
+  expect(rebuilt).toMatchObject({ flaws: [], lines: 40 });
+  expect(opened).toBeGreaterThan(1);
+  expect(differences(folded.memory, foldFrames(frames).memory)).toEqual({});
 });

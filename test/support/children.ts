@@ -67,9 +67,20 @@ export class Program {
 
 /** A script of ours, without an input. */
 export class Child extends Program {
-  /** @param script path below dist/ */
-  constructor(script: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    super(process.execPath, [builtFile(script), ...args], env);
+  /**
+   * @param script path below dist/
+   * @param before what a shell does before it becomes the process: `ulimit -n 200`
+   */
+  constructor(
+    script: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    before: string | null = null,
+  ) {
+    const command = [process.execPath, builtFile(script), ...args];
+    const shell = before === null ? [] : ['sh', '-c', `${before}; exec "$@"`, 'sh'];
+    const [file = '', ...rest] = [...shell, ...command];
+    super(file, rest, env);
     this.endInput();
   }
 }

@@ -8,6 +8,7 @@
  * ended by its `remove`.
  */
 
+import { renameSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,12 +17,21 @@ import { readFrames } from '../../src/archive/log-reader.js';
 import { Child, type Ended } from './children.js';
 import { Client } from './client.js';
 import { createFolder } from './folder.js';
+import { BELOW_ENV, ORDERS_ENV, type Orders } from './moody-system.js';
 
 export const PROGRAM = 'src/cli/main.js';
 const READY_MS = 20_000;
 const POLL_MS = 15;
 
 export type Settings = Readonly<Record<string, string | number>>;
+
+export interface Surroundings {
+  /** Whether its system takes orders (`order`). */
+  readonly isMoody?: boolean;
+  readonly openFilesMax?: number;
+  /** Called before it starts for the first time, with its state directory, which is not there yet. */
+  readonly prepare?: (stateDir: string) => void;
+}
 
 export interface HttpAnswer {
   readonly status: number;
@@ -36,18 +46,21 @@ export class TestDaemon {
   readonly runtimeDir: string;
   readonly #folder: { readonly path: string; remove(): void };
   readonly #clients: Client[] = [];
+  readonly #surroundings: Surroundings;
   #child: Child;
 
-  private constructor(settings: Settings) {
+  private constructor(settings: Settings, surroundings: Surroundings) {
+    this.#surroundings = surroundings;
     this.#folder = createFolder();
     this.stateDir = join(this.#folder.path, 's');
     this.runtimeDir = join(this.#folder.path, 'r');
+    surroundings.prepare?.(this.stateDir);
     this.#child = this.spawn(settings);
   }
 
   /** Resolves when it says that it is ready. */
-  static async start(settings: Settings = {}): Promise<TestDaemon> {
-    const daemon = new TestDaemon(settings);
+  static async start(settings: Settings = {}, surroundings: Surroundings = {}): Promise<TestDaemon> {
+    const daemon = new TestDaemon(settings, surroundings);
     try {
       await daemon.#ready();
     } catch (error) {
@@ -60,7 +73,17 @@ export class TestDaemon {
   /** A process on the same folders, without a look at what becomes of it. */
   spawn(settings: Settings = {}, folders: { stateDir?: string; runtimeDir?: string } = {}): Child {
     const sets = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-    return new Child(PROGRAM, ['run', ...this.#folderFlags(folders), ...sets]);
+    const args = ['run', ...this.#folderFlags(folders), ...sets];
+    const { openFilesMax } = this.#surroundings;
+    const before = openFilesMax === undefined ? undefined : `ulimit -n ${openFilesMax}`;
+    return new Child(PROGRAM, args, this.#moodyEnvironment(), before);
+  }
+
+  /** What its system does from now on, to what it does in its state directory. */
+  order(orders: Orders): void {
+    // Renamed into place: it is read at any moment.
+    writeFileSync(`${this.#ordersPath}.new`, JSON.stringify(orders));
+    renameSync(`${this.#ordersPath}.new`, this.#ordersPath);
   }
 
   /** Another command of the program, with the folders of this daemon. */
@@ -216,14 +239,31 @@ export class TestDaemon {
     }
   }
 
+  get #ordersPath(): string {
+    return join(this.#folder.path, 'orders');
+  }
+
+  #moodyEnvironment(): Record<string, string> {
+    if (this.#surroundings.isMoody !== true) return {};
+    const hook = new URL('../../dist/test/support/moody-system.js', import.meta.url);
+    return {
+      NODE_OPTIONS: `--import ${hook.href}`,
+      [ORDERS_ENV]: this.#ordersPath,
+      [BELOW_ENV]: this.stateDir,
+    };
+  }
+
   #folderFlags({ stateDir = this.stateDir, runtimeDir = this.runtimeDir }): string[] {
     return ['--state-dir', stateDir, '--runtime-dir', runtimeDir];
   }
 }
 
 /** A daemon for one test. */
-export async function testDaemon(settings: Settings = {}): Promise<TestDaemon> {
-  const daemon = await TestDaemon.start(settings);
+export async function testDaemon(
+  settings: Settings = {},
+  surroundings: Surroundings = {},
+): Promise<TestDaemon> {
+  const daemon = await TestDaemon.start(settings, surroundings);
   onTestFinished(() => daemon.remove());
   return daemon;
 }

@@ -86,6 +86,33 @@ test('signs of life end when the disk does not answer', async () => {
   expect(stuck).toMatchObject([{ stage: 'sync' }]);
 });
 
+test('a disk that refuses is waited for, and is no stage that is stuck, as long as it is asked again', async () => {
+  const { memory, cursors, stuck, lives } = watched(40);
+  const board = new ArchiveBoard(memory.archiveBoard);
+  cursors[CURSOR_PUBLISHED] = 200;
+  for (const cursor of [CURSOR_FOLDED, CURSOR_ARCHIVED]) cursors[cursor] = 100;
+  cursors[CURSOR_ARCHIVED] = 50;
+  board.wantSync(50);
+  board.hold(28);
+  const asking = setInterval(() => board.hold(28), 5);
+  await until(() => lives() > 10);
+  clearInterval(asking);
+  expect(stuck).toEqual([]);
+  await until(() => stuck.length > 0);
+  expect(stuck).toMatchObject([{ stage: 'archive' }]);
+});
+
+test('an archive that waits for a sync is not stuck, the sync is', async () => {
+  const { memory, cursors, stuck } = watched(40);
+  const board = new ArchiveBoard(memory.archiveBoard);
+  for (const cursor of [CURSOR_PUBLISHED, CURSOR_FOLDED]) cursors[cursor] = 200;
+  cursors[CURSOR_ARCHIVED] = 100;
+  board.setWaitsForSync(true);
+  board.wantSync(100);
+  await until(() => stuck.length > 0);
+  expect(stuck).toMatchObject([{ stage: 'sync' }]);
+});
+
 test('lines that wait for their sync interval are no reason to worry', async () => {
   const { cursors, stuck, lives } = watched(40, 1_000_000);
   cursors[CURSOR_PUBLISHED] = 100;

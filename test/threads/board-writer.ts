@@ -20,6 +20,8 @@ export function writtenOf(n: number): Written {
     compressedBytes: n,
     lastArrivedUs: n,
     oldestUs: n,
+    frameBytes: n,
+    rewrites: n,
   };
 }
 

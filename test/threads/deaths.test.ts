@@ -178,10 +178,6 @@ describe('an archive that dies', () => {
     ],
     ['after writing', [fault('writevSync', 0, 'after', 'throw'), fault('writevSync', 3, 'after', 'exit')]],
     [
-      'syncing the old segment',
-      [fault('fdatasyncSync', 0, 'before', 'throw'), fault('fdatasyncSync', 1, 'after', 'exit')],
-    ],
-    [
       'closing the old segment',
       [fault('closeSync', 1, 'after', 'exit'), fault('closeSync', 3, 'before', 'throw')],
     ],

@@ -4,7 +4,8 @@
  *
  *   bytes of a file   are there for sure once an fdatasync has ended that began after they were written; until then each
  *                     write is there, or not, or its first part is, or zeros are in its place; a sector that was there
- *                     and is written over is the old one or the new one
+ *                     and is written over is the old one or the new one; what an fdatasync was for that failed, none
+ *                     after it makes sure
  *   names             created, renamed or removed, are there for sure once an fsync of their folder has ended that began
  *                     after it; until then the first so many of the changes of a folder are, in their order
  */
@@ -13,6 +14,7 @@ import { constants, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import { basename, dirname, join, relative } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import { type ArchiveFiles, NODE_FILES } from '../../src/archive/archive-files.js';
+import { systemError } from '../support/system-error.js';
 
 const SECTOR_BYTES = 512;
 
@@ -27,7 +29,15 @@ interface Call {
   /** Of the clock: before it, and after. */
   readonly begin: number;
   readonly end: number;
-  readonly operation: 'create' | 'write' | 'truncate' | 'sync' | 'rename' | 'remove' | 'sync folder';
+  readonly operation:
+    | 'create'
+    | 'write'
+    | 'truncate'
+    | 'sync'
+    | 'failed sync'
+    | 'rename'
+    | 'remove'
+    | 'sync folder';
   readonly path: string;
   /** write: the bytes; rename: the new path */
   readonly bytes?: Uint8Array;
@@ -46,8 +56,15 @@ export function tick({ clock }: RecordingTarget): number {
   return Atomics.add(new Int32Array(clock), 0, 1);
 }
 
-/** The file system, with notes of what changes it. `save` leaves them for `readTrace`. */
-export function recordingFiles(target: RecordingTarget): { files: ArchiveFiles; save(name: string): void } {
+/**
+ * The file system, with notes of what changes it. `save` leaves them for `readTrace`.
+ * @param failingSyncs which fdatasyncs of segments fail, from 0
+ */
+export function recordingFiles(
+  target: RecordingTarget,
+  failingSyncs: readonly number[] = [],
+): { files: ArchiveFiles; save(name: string): void } {
+  let syncs = 0;
   const calls: Call[] = [];
   const paths = new Map<number, string>();
   const note = <T>(call: Omit<Call, 'begin' | 'end'>, act: () => T): T => {
@@ -78,6 +95,10 @@ export function recordingFiles(target: RecordingTarget): { files: ArchiveFiles; 
       );
     },
     fdatasyncSync(fd: number): void {
+      if (paths.get(fd)!.endsWith('.lz4') && failingSyncs.includes(syncs++)) {
+        note({ operation: 'failed sync', path: paths.get(fd)! }, () => {});
+        throw systemError('EIO', 'as ordered');
+      }
       note({ operation: 'sync', path: paths.get(fd)! }, () => NODE_FILES.fdatasyncSync(fd));
     },
     fsyncSync(fd: number): void {
@@ -104,6 +125,7 @@ export function readTrace({ directory }: RecordingTarget): Call[] {
 interface Inode {
   readonly writes: Call[];
   readonly syncs: Call[];
+  readonly failedSyncs: Call[];
 }
 
 /**
@@ -133,11 +155,13 @@ function inodesOf(calls: readonly Call[]): Map<Call, Inode> {
   for (const call of calls) {
     const { operation, path, to } = call;
     if (operation === 'sync folder') continue;
-    if (operation === 'create' && !names.has(path)) names.set(path, { writes: [], syncs: [] });
+    if (operation === 'create' && !names.has(path))
+      names.set(path, { writes: [], syncs: [], failedSyncs: [] });
     const inode = names.get(path)!;
     inodes.set(call, inode);
     if (operation === 'write' || operation === 'truncate') inode.writes.push(call);
     else if (operation === 'sync') inode.syncs.push(call);
+    else if (operation === 'failed sync') inode.failedSyncs.push(call);
     else if (operation !== 'create') names.delete(path);
     if (operation === 'rename') names.set(to!, inode);
   }
@@ -169,10 +193,19 @@ function namesAfter(
   return names;
 }
 
-function bytesAfter({ writes, syncs }: Inode, moment: number, random: (below: number) => number): Buffer {
+function bytesAfter(
+  { writes, syncs, failedSyncs }: Inode,
+  moment: number,
+  random: (below: number) => number,
+): Buffer {
   let bytes = Buffer.alloc(0);
-  for (const { operation, offset = 0, bytes: written = new Uint8Array(0), end } of writes) {
-    const isSure = syncs.some((sync) => sync.end <= moment && end <= sync.begin);
+  for (const { operation, offset = 0, bytes: written = new Uint8Array(0), begin, end } of writes) {
+    const isSure = syncs.some(
+      (sync) =>
+        sync.end <= moment &&
+        end <= sync.begin &&
+        !failedSyncs.some((failed) => begin < failed.end && failed.begin < sync.begin),
+    );
     const fates = ['there', 'gone', 'part', 'zeros'] as const;
     // A sector that is written over is the old one or the new one.
     const isSector =

@@ -1,9 +1,11 @@
 /**
- * Deaths on order, for the worker files beside this. How often a place was passed is counted in shared memory, since the
- * thread that counts is the one that dies.
+ * Deaths on order, and disks that refuse on order, for the worker files beside this. How often a place was passed is counted
+ * in shared memory, since the thread that counts is the one that dies.
  */
 
+import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
 import type { ArchiveFiles } from '../../src/archive/archive-files.js';
+import { type ErrorCode, systemError } from '../support/system-error.js';
 
 /** Steps of the fold between which it can die, beside those of a line's own changes. */
 export type FoldStep =
@@ -39,15 +41,22 @@ export interface FoldFault {
   readonly times?: number;
 }
 
-/** Where and how a stage dies that writes: at the n-th call (from 0) of one operation on the file system. */
+/**
+ * Where and how a stage that writes dies, or is refused: at the n-th call (from 0) of one operation on the file system.
+ * An fdatasync that is refused leaves zeros in the file, in the place of all that no sync before it had covered.
+ */
 export interface FileFault {
   readonly operation: keyof ArchiveFiles;
   readonly call: number;
   readonly when: 'before' | 'half' | 'after';
-  readonly how: 'throw' | 'exit';
+  readonly how: 'throw' | 'exit' | ErrorCode;
+  /** How many calls from that one on. */
+  readonly times?: number;
+  /** Counts only calls on files whose paths hold this. */
+  readonly path?: string;
 }
 
-/** Two counters a fault: passes, and deaths. */
+/** Two counters a fault: passes, and deaths or refusals. */
 export function allocateFaultCounts(faults: readonly unknown[]): SharedArrayBuffer {
   return new SharedArrayBuffer(Math.max(1, faults.length) * 8);
 }
@@ -61,33 +70,67 @@ export function countPass(counts: SharedArrayBuffer, fault: number): number {
   return Atomics.add(new Int32Array(counts), 2 * fault, 1);
 }
 
-export function die(counts: SharedArrayBuffer, fault: number, how: 'throw' | 'exit', text: string): never {
+export function die(
+  counts: SharedArrayBuffer,
+  fault: number,
+  how: 'throw' | 'exit' | ErrorCode,
+  text: string,
+): never {
   Atomics.add(new Int32Array(counts), 2 * fault + 1, 1);
   if (how === 'exit') process.exit(9);
-  throw new Error(`a death on order: ${text}`);
+  if (how === 'throw') throw new Error(`a death on order: ${text}`);
+  throw systemError(how, `refused on order: ${text}`);
 }
 
-/** The file system, on which the chosen calls kill the caller. */
+/** The file system, on which the chosen calls kill the caller, or are refused. */
 export function faultyFiles(
   real: ArchiveFiles,
   faults: readonly FileFault[],
   counts: SharedArrayBuffer,
 ): ArchiveFiles {
   const files = { ...real } as Record<keyof ArchiveFiles, (...args: never[]) => unknown>;
+  const synced = new Map<number, number>();
+  const paths = new Map<number, string>();
+  files.openSync = (path: string, flags: string | number, mode?: number) => {
+    const fd = real.openSync(path, flags, mode);
+    paths.set(fd, path);
+    return fd;
+  };
   for (const operation of new Set(faults.map((fault) => fault.operation))) {
-    const call = real[operation] as (...args: never[]) => unknown;
+    const call = files[operation]!;
     files[operation] = (...args: never[]) => {
+      const subject: string | number = args[0]!;
+      const place = typeof subject === 'number' ? (paths.get(subject) ?? '') : subject;
+      const isMeant = ({ operation: name, path = '' }: FileFault) =>
+        name === operation && String(place).includes(path);
       // Each counts every call, also the one at which another one kills.
-      const passes = faults.map((fault, i) => (fault.operation === operation ? countPass(counts, i) : -1));
-      const dying = faults.findIndex((fault, i) => passes[i] === fault.call);
+      const passes = faults.map((fault, i) => (isMeant(fault) ? countPass(counts, i) : -1));
+      const dying = faults.findIndex(
+        ({ call, times = 1 }, i) => passes[i]! >= call && passes[i]! < call + times,
+      );
       const fault = faults[dying];
-      if (fault === undefined) return call(...args);
+      const fd = Number(subject);
+      if (fault === undefined) {
+        if (operation === 'fdatasyncSync') synced.set(fstatSync(fd).ino, fstatSync(fd).size);
+        return call(...args);
+      }
+      if (operation === 'fdatasyncSync' && fault.how !== 'throw' && fault.how !== 'exit') {
+        loseBehind(fd, synced.get(fstatSync(fd).ino) ?? 0);
+      }
       if (fault.when === 'half') writeHalf(real, args);
       if (fault.when === 'after') call(...args);
       return die(counts, dying, fault.how, `${fault.when} ${operation} ${fault.call}`);
     };
   }
   return files as unknown as ArchiveFiles;
+}
+
+/** What a system may do with pages that it could not write: it takes them for clean, and reads them from the disk again. */
+function loseBehind(fd: number, offset: number): void {
+  const { size } = fstatSync(fd);
+  const writing = openSync(`/proc/self/fd/${fd}`, 'r+');
+  writeSync(writing, Buffer.alloc(Math.max(0, size - offset)), 0, undefined, offset);
+  closeSync(writing);
 }
 
 /** Of a `writevSync`: its first part, and half of the second. */

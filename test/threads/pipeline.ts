@@ -51,6 +51,8 @@ export interface PipelineOptions {
   readonly limits?: Partial<StateLimits>;
   /** Archive and sync note what they do to the disk; nothing of theirs dies then. */
   readonly recording?: RecordingTarget;
+  /** Where it is recorded: which fdatasyncs of the sync stage fail, from 0. */
+  readonly failingSyncs?: readonly number[];
   readonly onBell?: () => void;
 }
 
@@ -152,6 +154,7 @@ export class Pipeline {
       segmentBytes = 64 * 1024,
       syncIntervalMs = 1000,
       recording,
+      failingSyncs = [],
     } = this.#options;
     const rejectsDirectory = join(directory, 'rejects');
     const options = { directory, rejectsDirectory, segmentBytes, segmentAgeMs: 1e9, syncIntervalMs };
@@ -175,7 +178,7 @@ export class Pipeline {
         file: compiled(recording === undefined ? 'dying-sync' : 'recording-sync'),
         task: () => {
           const options = { directory, markPath: join(directory, 'durable') };
-          return { data: { memory, options, faults: sync, counts: counts.sync, recording } };
+          return { data: { memory, options, faults: sync, counts: counts.sync, recording, failingSyncs } };
         },
       },
     ];

@@ -35,7 +35,7 @@ interface Run {
 }
 
 /** @param waits whether a checkpoint waits for the log, as it must */
-async function runOnce(waits: boolean): Promise<Run> {
+async function runOnce(waits: boolean, failingSyncs: readonly number[] = []): Promise<Run> {
   const traceDirectory = mkdtempSync(join(tmpdir(), 'tallyd-trace-'));
   onTestFinished(() => rmSync(traceDirectory, { recursive: true, force: true }));
   const recording = createRecording(join(traceDirectory, 'calls'));
@@ -44,6 +44,7 @@ async function runOnce(waits: boolean): Promise<Run> {
   let onBell = () => {};
   const pipeline = new Pipeline({
     recording,
+    failingSyncs,
     segmentBytes: 6 * 1024,
     syncIntervalMs: 5,
     onBell: () => onBell(),
@@ -180,4 +181,14 @@ test(`a power cut at any moment leaves every acknowledged line, invents none, an
 test('checkpoints that did not wait for the log would be ahead of it after a power cut, and are refused', async () => {
   const seen = await failEverywhere(await runOnce(false));
   expect(seen.ahead).toBeGreaterThan(0);
+});
+
+test('a power cut at any moment around syncs that fail leaves every acknowledged line, and each once', async () => {
+  const run = await runOnce(true, [1, 5, 6, 10, 15, 20]);
+  const operations = run.trace.map(({ operation }) => operation);
+  expect(operations.filter((operation) => operation === 'failed sync').length).toBeGreaterThan(3);
+  expect(operations).toContain('truncate');
+  const seen = await failEverywhere(run);
+  expect(seen.started).toBeGreaterThan(100);
+  expect(seen.linesLost).toBeGreaterThan(20);
 });

@@ -8,10 +8,11 @@ export interface RecordingSyncTask {
   readonly memory: DaemonMemory;
   readonly options: SyncOptions;
   readonly recording: RecordingTarget;
+  readonly failingSyncs: readonly number[];
 }
 
-export default function sync({ memory, options, recording }: RecordingSyncTask): void {
-  const { files, save } = recordingFiles(recording);
+export default function sync({ memory, options, recording, failingSyncs }: RecordingSyncTask): void {
+  const { files, save } = recordingFiles(recording, failingSyncs);
   runSync(memory, options, files);
   save('sync');
 }

@@ -37,9 +37,7 @@ export default async function control(task: ControlTask): Promise<void> {
   const texts = new Texts(memory, folders.archive);
   const checkpoints = new CheckpointRequests(memory, tables.board, folders.checkpoints);
   const hourly = new HourlyAggregates(tables, folders.rollups);
-  const onCutOff = (bytes: number) =>
-    main.tell({ kind: 'warning', text: `cut off a reader of /v1/events that did not take ${bytes} bytes` });
-  const events = new EventStreams(memory, { ...EVENT_STREAMS_DEFAULTS, onCutOff });
+  const events = new EventStreams(memory, { ...EVENT_STREAMS_DEFAULTS, onCutOff: main.tellCutOff });
   const metrics = new MetricsView(tables, status, memory.vitals);
   const { profiles } = main;
   const nowSeconds = () => Date.now() / 1000;

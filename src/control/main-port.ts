@@ -30,6 +30,10 @@ export class MainPort {
     this.tell({ kind: 'bug', error: error instanceof Error ? error : new Error(String(error)) });
   };
 
+  readonly tellCutOff = (bytes: number): void => {
+    this.tell({ kind: 'warning', text: `cut off a reader of /v1/events that did not take ${bytes} bytes` });
+  };
+
   close(): void {
     this.#port.close();
   }

@@ -173,6 +173,7 @@ export class Samples {
     if (overflow === 0) return false;
     const into = overflow * table.slotDoubles;
     const isNew = table.doubles[into + CELL_COUNT] === 0;
+    cells.beginMove();
     table.lock(overflow);
     table.lock(cell);
     mergeMoments(table.doubles, into + CELL_COUNT, table.doubles, at + CELL_COUNT);
@@ -191,6 +192,7 @@ export class Samples {
     table.unlock(cell);
     table.unlock(overflow);
     cells.remove(cell);
+    cells.endMove();
     // A reference that was freed with the cell may come back as another name, and its slot as another cell.
     this.#recent.fill(0);
     board.count(COUNT_SERIES_EXPIRED);

@@ -8,7 +8,6 @@
  */
 
 import { sumOf } from '../fold/moments.js';
-import { COUNT_SERIES_EXPIRED } from '../state/board.js';
 import { CELL_COUNT, CELL_ZEROS } from '../state/cells.js';
 import { readSlot, type Tables } from '../state/tables.js';
 import type { Exposition } from './exposition.js';
@@ -43,9 +42,10 @@ const MOVE_TRIES = 3;
 export function writeCellMetrics(tables: Tables, to: Exposition): void {
   const start = to.length;
   for (let tries = 1; ; tries++) {
-    const expired = tables.board.countOf(COUNT_SERIES_EXPIRED);
+    const version = tables.cells.movesVersion();
     writeFamilies(tables, to);
-    if (tables.board.countOf(COUNT_SERIES_EXPIRED) === expired || tries === MOVE_TRIES) return;
+    const hasMoved = version < 0 || tables.cells.movesVersion() !== version;
+    if (!hasMoved || tries === MOVE_TRIES) return;
     to.cutBack(start);
   }
 }

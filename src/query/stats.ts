@@ -5,7 +5,6 @@
 
 import { summarize } from '../fold/moments.js';
 import { WINDOW_NAMES, WINDOW_SECONDS, type WindowName } from '../model/windows.js';
-import { COUNT_SERIES_EXPIRED } from '../state/board.js';
 import { CELL_COUNT } from '../state/cells.js';
 import type { Tables } from '../state/tables.js';
 import { type CellGroup, catalogOf, type StatsScope } from './cell-catalog.js';
@@ -31,9 +30,9 @@ export function queryStats(tables: Tables, query: StatsQuery, nowSeconds: number
   const now = Math.max(nowSeconds, tables.board.arrivedUs / 1e6);
   const merging = new Merging(tables, query.window ?? null, now);
   for (let tries = 1; ; tries++) {
-    const expired = tables.board.countOf(COUNT_SERIES_EXPIRED);
+    const version = tables.cells.movesVersion();
     const groups = merging.groups(query);
-    const hasMoved = tables.board.countOf(COUNT_SERIES_EXPIRED) !== expired;
+    const hasMoved = version < 0 || tables.cells.movesVersion() !== version;
     if (hasMoved && tries < MOVE_TRIES) continue;
     const partial = merging.isPartial || hasMoved ? { partial: true } : {};
     return { metric: query.metric, window: query.window ?? 'all', by: query.by ?? ['*'], groups, ...partial };

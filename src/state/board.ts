@@ -111,10 +111,6 @@ export class Board {
     this.#doubles[COUNTS + which]! += 1;
   }
 
-  countOf(which: number): number {
-    return this.#doubles[COUNTS + which]!;
-  }
-
   counts(): Record<StateCount, number> {
     return Object.fromEntries(STATE_COUNTS.map((name, i) => [name, this.#doubles[COUNTS + i]!])) as Record<
       StateCount,

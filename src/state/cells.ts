@@ -25,7 +25,7 @@
  * times a minute, so that a long read of them succeeds on a cell that is never at rest. `serial` is another number for
  * each cell that a slot has held: what a reader knows of the labels holds while it is the same.
  *
- *   head  4 cells made · 5 overflow cells · 6 oldest · 7 newest
+ *   head  0 moves · 4 cells made · 5 overflow cells · 6 oldest · 7 newest
  *
  * The cells but those of overflow are linked by when they were last sampled, to a slot of the finest windows (5 s).
  */
@@ -72,6 +72,8 @@ export const HOUR_BLOCKS = 106;
 
 const FLAG_OVERFLOW = 1;
 
+/** The slot whose lock is stepped about a move. */
+const HEAD = 0;
 const MADE = HEAD_OWN;
 const OVERFLOWS = HEAD_OWN + 1;
 const OLDEST = HEAD_OWN + 2;
@@ -217,6 +219,20 @@ export class Cells {
 
   hash(slot: number): number {
     return this.table.words[slot * this.table.slotWords + HASH]!;
+  }
+
+  /** What one cell holds goes into another one: a sum over both that is read meanwhile may have it twice, or not at all. */
+  beginMove(): void {
+    this.table.lock(HEAD);
+  }
+
+  endMove(): void {
+    this.table.unlock(HEAD);
+  }
+
+  /** For readers of sums over several cells: the version of the moves, or −1 while there is one. */
+  movesVersion(): number {
+    return this.table.version(HEAD);
   }
 
   /** For readers: the version of the windows' lists, or −1 while they change. */

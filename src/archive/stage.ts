@@ -224,8 +224,8 @@ class Archive {
 
   /** Main waits for room and the fold has nothing left to do: what is staged is all that can free some. */
   #ringIsFull(): boolean {
-    const { cursors, end } = this.#reader;
-    return this.#isStalled() && (end | 0) === Atomics.load(cursors, CURSOR_PUBLISHED);
+    const { cursors } = this.#reader;
+    return this.#isStalled() && (this.#reader.gatePosition() | 0) === Atomics.load(cursors, CURSOR_PUBLISHED);
   }
 
   #mainHasRoom(): boolean {
@@ -265,6 +265,8 @@ class Archive {
       this.#reader.gatePosition() >= wakeAt ||
       this.#finished() ||
       this.#mustClose(performance.now()) ||
+      // The last that the fold took may have come since the last look, and nobody rings for it again.
+      (this.#reader.hasNext() && this.#ringIsFull()) ||
       this.#log.syncHasFailed;
     this.#bell.sleep(hasWork, Math.max(0, this.#syncAtMs - performance.now()));
   }

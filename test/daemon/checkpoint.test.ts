@@ -28,9 +28,11 @@ function flipByte(path: string, at: number): void {
 }
 
 /** What the last start says it began with, and folded. */
-function started({ stderr }: TestDaemon): { checkpointLine: number; lines: number } {
-  const line = stderr.split('\n').find((text) => text.includes('made the state'));
-  return JSON.parse(line!);
+async function started(daemon: TestDaemon): Promise<{ checkpointLine: number; lines: number }> {
+  const lineOf = () => /^.*made the state.*$/m.exec(daemon.stderr)?.[0];
+  // What it answers may be here before what it has written.
+  await daemon.statusWhere(() => lineOf() !== undefined);
+  return JSON.parse(lineOf()!);
 }
 
 async function replay(daemon: TestDaemon) {
@@ -68,7 +70,7 @@ test('after a kill the state is made of the last checkpoint and the lines after 
   const before = await stateOf(daemon);
   await daemon.kill();
   await daemon.restart(NEVER);
-  expect(started(daemon)).toMatchObject({ checkpointLine: 3000, lines: 1000 });
+  expect(await started(daemon)).toMatchObject({ checkpointLine: 3000, lines: 1000 });
   expect(await stateOf(daemon)).toEqual(before);
   expect((await daemon.status()).checkpoint).toMatchObject({ line: 3000, pause_ms: null });
   expect(await replay(daemon)).toMatchObject({ code: 0, equal: true, source: 'daemon', lines: 4000 });
@@ -82,7 +84,7 @@ test('a drain writes the state down, so the next start folds nothing', async () 
   expect(checkpointLines(daemon)).toEqual([2000]);
   expect(await replay(daemon)).toMatchObject({ code: 0, equal: true, source: 'checkpoint', lines: 2000 });
   await daemon.restart(NEVER);
-  expect(started(daemon)).toMatchObject({ checkpointLine: 2000, lines: 0 });
+  expect(await started(daemon)).toMatchObject({ checkpointLine: 2000, lines: 0 });
   expect(await stateOf(daemon)).toEqual(before);
   expect(await daemon.stop()).toBe(0);
   expect(daemon.complaints).toEqual([]);
@@ -100,7 +102,7 @@ test('damaged checkpoints give way to older ones and to the whole log, and each 
   for (const [i, checkpointLine] of [1000, 0].entries()) {
     flipByte(checkpointPath(daemon, i), -100);
     await daemon.restart(NEVER);
-    expect(started(daemon)).toMatchObject({ checkpointLine, lines: 2000 - checkpointLine });
+    expect(await started(daemon)).toMatchObject({ checkpointLine, lines: 2000 - checkpointLine });
     expect(daemon.complaints).toHaveLength(i + 1);
     expect(daemon.complaints.join()).toContain(checkpointPath(daemon, i));
     expect(await stateOf(daemon)).toEqual(before);
@@ -130,7 +132,7 @@ test('a start under other limits goes on from the checkpoint, whose limits came 
   await daemon.send(...executionLines(500, 9));
   await daemon.stop();
   await daemon.restart({ ...NEVER, 'state.max_tasks_per_workflow': 20 });
-  expect(started(daemon)).toMatchObject({ checkpointLine: 500, lines: 0 });
+  expect(await started(daemon)).toMatchObject({ checkpointLine: 500, lines: 0 });
   expect(daemon.complaints).toEqual([]);
   await daemon.send(...executionLines(600, 9));
   const { state } = await daemon.status();
@@ -297,7 +299,7 @@ test('a numbered client goes on from a checkpoint where it was, with refused lin
   expect(await other.connection.sync()).toMatchObject({ seq: 1 });
   await daemon.kill();
   await daemon.restart(NEVER);
-  expect(started(daemon)).toMatchObject({ checkpointLine: 2, lines: 0 });
+  expect(await started(daemon)).toMatchObject({ checkpointLine: 2, lines: 0 });
   expect((await hello('c')).welcome).toMatchObject({ seq: 5, known: true });
   expect((await hello('only refused')).welcome).toMatchObject({ seq: 1, known: true });
   expect(await replay(daemon)).toMatchObject({ code: 0, equal: true });

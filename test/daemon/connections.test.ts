@@ -91,8 +91,8 @@ test.each([
     };
     const until = performance.now() + 10_000;
     let muted = await viewOf();
-    while ((muted?.unread_bytes ?? 0) < MIB && performance.now() < until) muted = await viewOf();
-    expect(muted!.unread_bytes).toBeGreaterThanOrEqual(MIB);
+    // From 1 MiB on it is not read from, but the kernel may take some more of the answers.
+    while ((muted?.unread_bytes ?? 0) < MIB / 2 && performance.now() < until) muted = await viewOf();
     // What was in the ring by then still comes; then it stands still, while others go on.
     let before = muted;
     let after = muted;
@@ -102,6 +102,7 @@ test.each([
       after = await viewOf();
     } while (!isDeepStrictEqual(after, before) && performance.now() < until);
     expect(after).toEqual(before);
+    expect(after!.unread_bytes).toBeGreaterThan(MIB / 2);
     expect(after!.bytes).toBeLessThan(count * line.length);
     deaf.socket.resume();
     await writing;

@@ -1,7 +1,7 @@
 /** Options of the reading commands that become parameters of a question, judged before anybody is asked. */
 
-import { tryParseTime } from '../config/times.js';
 import { Failure } from '../model/failure.js';
+import { tryParseTime } from '../model/times.js';
 
 export interface TimeOptions {
   readonly window?: string;
@@ -24,11 +24,22 @@ export function addTimes(
     }
     query.set('window', window);
   }
-  const start = addTime(query, 'since', since, nowSeconds);
-  const end = addTime(query, 'until', until, nowSeconds);
+  const range = timeRange({ since, until }, nowSeconds);
+  if (range.since !== undefined) query.set('since', String(range.since));
+  if (range.until !== undefined) query.set('until', String(range.until));
+}
+
+/** Unix seconds, of what is given. @throws Failure ERR_USAGE */
+export function timeRange(
+  { since, until }: { readonly since: string | undefined; readonly until: string | undefined },
+  nowSeconds: number,
+): { readonly since: number | undefined; readonly until: number | undefined } {
+  const start = timeOf('since', since, nowSeconds);
+  const end = timeOf('until', until, nowSeconds);
   if (start !== undefined && end !== undefined && start >= end) {
     throw new Failure('ERR_USAGE', `--since ${since} is not before --until ${until}`);
   }
+  return { since: start, until: end };
 }
 
 /** Adds what is given; an empty text would mean anything. @throws Failure ERR_USAGE */
@@ -56,18 +67,10 @@ export function withQuery(path: string, query: URLSearchParams): string {
   return text === '' ? path : `${path}?${text}`;
 }
 
-function addTime(
-  query: URLSearchParams,
-  name: 'since' | 'until',
-  text: string | undefined,
-  nowSeconds: number,
-): number | undefined {
+function timeOf(name: 'since' | 'until', text: string | undefined, nowSeconds: number): number | undefined {
   if (text === undefined) return undefined;
   const seconds = tryParseTime(text, nowSeconds);
-  if (seconds === undefined) {
-    const forms = 'Unix seconds, RFC 3339 as 2026-11-23T15:00:00Z, or -2h';
-    throw new Failure('ERR_USAGE', `--${name} takes a time (${forms}), is ${JSON.stringify(text)}`);
-  }
-  query.set(name, String(seconds));
-  return seconds;
+  if (seconds !== undefined) return seconds;
+  const forms = 'Unix seconds, RFC 3339 as 2026-11-23T15:00:00Z, or -2h';
+  throw new Failure('ERR_USAGE', `--${name} takes a time (${forms}), is ${JSON.stringify(text)}`);
 }

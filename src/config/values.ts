@@ -6,7 +6,7 @@ import {
   tryGuessDuration,
   tryMsOfSeconds,
   tryParseDuration,
-} from './durations.js';
+} from '../model/durations.js';
 import { nearestOf } from './nearest.js';
 import type { Option } from './options.js';
 import { formatSize, formatSizeInText, tryGuessSize, tryParseSize } from './sizes.js';

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Config } from '../../src/config/config.js';
-import { tryParseDuration } from '../../src/config/durations.js';
 import { OPTIONS, type Option } from '../../src/config/options.js';
 import { renderConfig } from '../../src/config/render.js';
 import { tryParseSize } from '../../src/config/sizes.js';
+import { tryParseDuration } from '../../src/model/durations.js';
 import { load, loadSet, writeFile } from './scratch.js';
 
 /** What is set, without where it was. */

@@ -37,6 +37,7 @@ import assert from 'node:assert';
 import { crc32 } from 'node:zlib';
 import { flawOfRecords } from './frame-records.js';
 import { LZ4_EXPANSION_MAX } from './lz4.js';
+import { readU64, writeU64 } from './u64.js';
 
 export const ARCHIVE_FORMAT = 1;
 const SKIPPABLE_MAGIC = 0x184d2a54;
@@ -257,13 +258,4 @@ function flawOfFacts(facts: FrameFacts, dataBytes: number): string | null {
 
 function crcOfHead(bytes: Buffer, headBytes: number): number {
   return crc32(bytes.subarray(AT_HEAD_CRC + 4, headBytes), crc32(bytes.subarray(0, AT_HEAD_CRC)));
-}
-
-function writeU64(bytes: Buffer, at: number, value: number): void {
-  bytes.writeUInt32LE(value % TWO_32, at);
-  bytes.writeUInt32LE(Math.floor(value / TWO_32), at + 4);
-}
-
-function readU64(bytes: Buffer, at: number): number {
-  return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * TWO_32;
 }

@@ -119,10 +119,11 @@ export class SegmentReader {
 
   /**
    * All frames in order, and what stands between them. A frame is only checked further than its head where no frame follows it.
+   * @param from where a frame starts
    * @throws Failure ERR_ARCHIVE_FORMAT at a frame of another format
    */
-  *frames(): Generator<FramePlace | FlawedStretch> {
-    let offset = 0;
+  *frames(from = 0): Generator<FramePlace | FlawedStretch> {
+    let offset = from;
     while (offset < this.bytes) {
       const frame = this.frameAt(offset);
       if (frame.kind === 'frame' && (this.#continuesAt(frame.nextOffset) || this.#isWhole(frame))) {

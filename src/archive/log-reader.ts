@@ -27,8 +27,11 @@ export interface LogFrame {
 }
 
 export interface LogFlaw {
-  /** `unfinished`: the last frame of the log, whose rest is not there (yet). */
-  readonly kind: 'damage' | 'unfinished';
+  /**
+   * `unfinished`: the last frame of the log, whose rest is not there (yet). `removed`: retention has removed what was there
+   * when the reading began.
+   */
+  readonly kind: 'damage' | 'unfinished' | 'removed';
   readonly path: string;
   readonly offset: number;
   readonly bytes: number;
@@ -36,6 +39,15 @@ export interface LogFlaw {
   /** The lines that it costs, as far as they are known: a stretch that no frame follows has a first one alone. */
   readonly firstLine: number | null;
   readonly lastLine: number | null;
+}
+
+/** A frame that was found by its head, and nothing of it read but that. */
+export interface LogPlace {
+  readonly kind: 'place';
+  readonly path: string;
+  readonly frame: FramePlace;
+  /** Open until the walk goes on. */
+  readonly reader: SegmentReader;
 }
 
 export interface ReadFramesOptions {
@@ -46,6 +58,17 @@ export interface ReadFramesOptions {
   readonly files?: ArchiveFiles;
 }
 
+/** The frames of a segment that are wanted: these, and from an offset on all, with what stands between them. */
+export interface SelectedFrames {
+  readonly frames: readonly { readonly offset: number }[];
+  readonly from: number;
+}
+
+export interface WalkOptions extends ReadFramesOptions {
+  /** Which frames of a segment are wanted; null: all. @param bytes what is read of the segment */
+  readonly select?: (segment: Segment, bytes: number) => SelectedFrames | null;
+}
+
 /** Where the log ends now. null: it has no segment. */
 export function endOfLog(directory: string, files: ArchiveFiles = NODE_FILES): LogPosition | null {
   const last = listSegments(directory, files).at(-1);
@@ -54,6 +77,8 @@ export function endOfLog(directory: string, files: ArchiveFiles = NODE_FILES): L
   reader.close();
   return { segment: last.firstLine, offset: reader.bytes };
 }
+
+const REMOVED = 'retention has removed the segment since the reading began';
 
 /** Frames that other threads decompress while the caller works on one. */
 const FRAMES_AHEAD = 3;
@@ -70,9 +95,14 @@ export async function* readFrames(
   let failure: unknown = null;
   try {
     for (const item of walkLog(directory, options)) {
-      // Where the caller stops early nobody waits for it.
-      if (item instanceof Promise) item.catch(() => {});
-      ahead.push(item);
+      if (item.kind === 'place') {
+        const content = readFrame(item);
+        // Where the caller stops early nobody waits for it.
+        content.catch(() => {});
+        ahead.push(content);
+      } else {
+        ahead.push(item);
+      }
       if (ahead.length <= FRAMES_AHEAD) continue;
       if (nativeMemoryIsHeld()) await freeNativeMemory();
       yield await ahead.shift()!;
@@ -85,33 +115,31 @@ export async function* readFrames(
   if (failure !== null) throw failure;
 }
 
-function* walkLog(
+/** All frames in the order of the log by their heads, and what cannot be read, as far as that is seen by heads. */
+export function* walkLog(
   directory: string,
-  { fromLine = 1, upTo = null, files = NODE_FILES }: ReadFramesOptions,
-): Generator<LogFlaw | Promise<LogFrame | LogFlaw>> {
+  { fromLine = 1, upTo = null, files = NODE_FILES, select }: WalkOptions = {},
+): Generator<LogFlaw | LogPlace> {
   const segments = segmentsUpTo(listSegments(directory, files), upTo);
   const order = new LineOrder();
   for (let i = Math.max(0, segmentIndexOfLine(segments, fromLine)); i < segments.length; i++) {
     const segment = segments[i]!;
     const reader = openUnlessRemoved(segment, upTo, files);
-    if (reader === null) continue;
+    if (reader === null) {
+      order.loseSegment(segment.path);
+      continue;
+    }
     try {
-      yield* order.goOn(segment.firstLine, { path: segment.path, offset: 0, bytes: 0 });
-      for (const item of reader.frames()) {
-        if (item.kind !== 'frame') {
-          const isLast = item.kind === 'torn' && i === segments.length - 1;
-          order.lose(item, isLast ? 'unfinished' : 'damage');
-          continue;
-        }
-        const place = placeOf(segment, item);
-        const repeats = order.repeats(item);
-        if (repeats !== null) {
-          yield { kind: 'damage', ...place, reason: repeats, firstLine: null, lastLine: null };
-          continue;
-        }
-        yield* order.goOn(item.head.firstLine, place);
-        order.pass(item);
-        if (!endsBefore(item, fromLine)) yield readFrame(reader, item);
+      const selected = select?.(segment, reader.bytes) ?? null;
+      const isLast = i === segments.length - 1;
+      if (selected === null) {
+        yield* order.goOn(segment.firstLine, { path: segment.path, offset: 0, bytes: 0 });
+        yield* walkSegment(segment, reader, { order, fromLine, from: 0, isLast });
+      } else {
+        yield* order.end();
+        order.forget();
+        for (const { offset } of selected.frames) yield placeAt(reader, offset);
+        yield* walkSegment(segment, reader, { order, fromLine, from: selected.from, isLast });
       }
     } finally {
       reader.close();
@@ -120,14 +148,66 @@ function* walkLog(
   yield* order.end();
 }
 
-function readFrame(reader: SegmentReader, frame: FramePlace): Promise<LogFrame | LogFlaw> {
-  const { path } = reader;
+interface SegmentWalk {
+  readonly order: LineOrder;
+  readonly fromLine: number;
+  /** Where a frame starts. */
+  readonly from: number;
+  readonly isLast: boolean;
+}
+
+function* walkSegment(
+  segment: Segment,
+  reader: SegmentReader,
+  { order, fromLine, from, isLast }: SegmentWalk,
+): Generator<LogFlaw | LogPlace> {
+  const { path } = segment;
+  for (const item of reader.frames(from)) {
+    if (item.kind !== 'frame') {
+      order.lose(item, item.kind === 'torn' && isLast ? 'unfinished' : 'damage');
+      continue;
+    }
+    const place = placeOf(segment, item);
+    const repeats = order.repeats(item);
+    if (repeats !== null) {
+      yield { kind: 'damage', ...place, reason: repeats, firstLine: null, lastLine: null };
+      continue;
+    }
+    yield* order.goOn(item.head.firstLine, place);
+    order.pass(item);
+    if (!endsBefore(item, fromLine)) yield { kind: 'place', path, frame: item, reader };
+  }
+}
+
+function placeAt(reader: SegmentReader, offset: number): LogFlaw | LogPlace {
+  const frame = reader.frameAt(offset);
+  if (frame.kind === 'frame') return { kind: 'place', path: reader.path, frame, reader };
+  return damagedFrame({ ...frame, bytes: 0 });
+}
+
+function readFrame({ path, frame, reader }: LogPlace): Promise<LogFrame | LogFlaw> {
   const { head, offset } = frame;
   return reader.readFrameElsewhere(frame).then((content) => {
-    if (content.kind !== 'content') return logFlaw(content, 'damage', linesOf(head));
+    if (content.kind !== 'content') return damagedFrame(content);
     const { sections, raw } = content;
     return { kind: 'frame', path, offset, facts: head, sections, raw };
   });
+}
+
+/** A frame whose lines can be read, though something about it is wrong. */
+export function wrongFrame(path: string, { offset, nextOffset, head }: FramePlace, reason: string): LogFlaw {
+  const { from, to } = linesOf(head) ?? { from: null, to: null };
+  return { kind: 'damage', path, offset, bytes: nextOffset - offset, reason, firstLine: from, lastLine: to };
+}
+
+/** Lines that were found by the heads of their frames, and are gone. */
+export function removedLines(path: string, offset: number, lines: LineRange): LogFlaw {
+  return logFlaw({ kind: 'damage', path, offset, bytes: 0, reason: REMOVED, head: null }, 'removed', lines);
+}
+
+/** What a frame has cost of which no more is right than its head, or not even that. */
+export function damagedFrame(stretch: FlawedStretch): LogFlaw {
+  return logFlaw(stretch, 'damage', stretch.head && linesOf(stretch.head));
 }
 
 export function segmentsUpTo(segments: Segment[], upTo: LogPosition | null): Segment[] {
@@ -161,6 +241,17 @@ class LineOrder {
 
   lose(stretch: FlawedStretch, kind: LogFlaw['kind']): void {
     this.#lost.push([stretch, kind]);
+  }
+
+  /** Before the first frame it is as if the reading had begun later. */
+  loseSegment(path: string): void {
+    if (this.#next === 0) return;
+    this.lose({ kind: 'damage', path, offset: 0, bytes: 0, reason: REMOVED, head: null }, 'removed');
+  }
+
+  /** What follows is not all that there is. */
+  forget(): void {
+    this.#next = 0;
   }
 
   repeats({ head }: FramePlace): string | null {
@@ -204,7 +295,7 @@ interface Place {
   readonly bytes: number;
 }
 
-interface LineRange {
+export interface LineRange {
   readonly from: number;
   readonly to: number | null;
 }
@@ -223,8 +314,9 @@ function placeOf(segment: Segment, { offset, nextOffset }: FramePlace): Place {
 
 function logFlaw(stretch: FlawedStretch, kind: LogFlaw['kind'], lines: LineRange | null): LogFlaw {
   const { path, offset, bytes, reason } = stretch;
-  const isKnown = kind === 'damage' && lines !== null && lines.to !== null;
-  const lost = isKnown ? `; lines ${lines.from} to ${lines.to} are lost` : '';
+  const isKnown = kind !== 'unfinished' && lines !== null && lines.to !== null;
+  const gone = kind === 'removed' ? 'gone' : 'lost';
+  const lost = isKnown ? `; lines ${lines.from} to ${lines.to} are ${gone}` : '';
   return {
     kind,
     path,

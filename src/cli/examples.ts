@@ -74,8 +74,16 @@ const rows: readonly (readonly [
   ],
   [
     'tallyd archive cat',
-    ['tallyd archive cat | grep nightly-42', 'the lines about one workflow'],
+    ['tallyd archive cat --workflow nightly-42', 'the lines of one workflow'],
+    ['tallyd archive cat --since -2h --type task.end --agent loader-1', 'what an agent has ended of late'],
     ['tallyd archive cat --json | tail -n 1', 'the last line, with its number and its arrival'],
+  ],
+  ['tallyd archive ls', ['tallyd archive ls', 'what there is, and what it takes']],
+  ['tallyd archive verify', ['tallyd archive verify && echo whole', 'every byte of it']],
+  [
+    'tallyd archive prune',
+    ['tallyd archive prune --older-than 30d --dry-run', 'what would go'],
+    ['tallyd archive prune --max-bytes 5GiB', 'make room'],
   ],
   ['tallyd replay', ['tallyd replay', 'whether the log gives the state that the daemon has']],
   [

@@ -11,6 +11,8 @@ import { readVersion } from '../config/version.js';
 import { EXIT_BUG, EXIT_DONE, EXIT_USAGE, Failure } from '../model/failure.js';
 import { escapeControls } from '../model/human.js';
 import { PROFILE_SECONDS_DEFAULT } from '../model/profile.js';
+import type { ArchiveCatOptions } from './archive-cat.js';
+import type { ArchivePruneOptions } from './archive-prune.js';
 import { type CommandNode, commandTreeOf } from './command-tree.js';
 import { completionScript, SHELLS } from './completion.js';
 import { examplesText } from './examples.js';
@@ -201,8 +203,7 @@ function buildProgram(io: Io, done: (exitCode: number) => void): Command {
     'replay',
     'fold the archive anew, and say whether the result equals the live state; exit 0 only when it does',
     async (config, options) => {
-      // This process ends soon, and may keep what it frees: giving back each frame's memory costs a third of the time.
-      process.env.MIMALLOC_PURGE_DELAY ??= '1000';
+      keepFreedMemory();
       const { replay } = await import('./replay.js');
       return replay(config, options, io);
     },
@@ -235,15 +236,54 @@ function buildProgram(io: Io, done: (exitCode: number) => void): Command {
     .addOption(repeatable('--agent <A>', 'only events of this agent'))
     .option('--json', 'print the lines as they were accepted');
   const archive = program.command('archive').description('the archive, also when no daemon runs');
-  add<{ json?: boolean }>(
+  add<ArchiveCatOptions>(
     'cat',
-    'print every accepted line, in the order of arrival',
-    async ({ stateDir }, options) => {
-      const { runArchiveCat } = await import('./archive.js');
-      return runArchiveCat({ stateDir, stdout: io.stdout, stderr: io.stderr, json: options.json === true });
+    'print accepted lines, in the order of arrival: all, or those that are asked for',
+    async (config, options) => {
+      keepFreedMemory();
+      const { archiveCat } = await import('./archive-cat.js');
+      return archiveCat(config, options, io);
     },
     archive,
-  ).option('--json', 'print {"line":N,"arrived":SECONDS,"event":LINE} for each');
+  )
+    .option(...since)
+    .option('--until <T>', 'only what arrived before this time')
+    .addOption(repeatable('--workflow <W>', 'only events of this workflow'))
+    .addOption(repeatable('--agent <A>', 'only events of this agent'))
+    .addOption(repeatable('--type <T>', 'only events of this type'))
+    .option('--json', 'print {"line":N,"arrived":SECONDS,"event":LINE} for each');
+  add<{ json?: boolean }>(
+    'ls',
+    'the segments, their lines and times, and what they take',
+    async (config, options) => {
+      const { archiveLs } = await import('./archive-ls.js');
+      return archiveLs(config, options, io);
+    },
+    archive,
+  ).option(...json);
+  add<{ json?: boolean }>(
+    'verify',
+    'check every byte, and say where something is damaged; exit 0 only when nothing is',
+    async (config, options) => {
+      keepFreedMemory();
+      const { archiveVerify } = await import('./archive-verify.js');
+      return archiveVerify(config, options, io);
+    },
+    archive,
+  ).option(...json);
+  add<ArchivePruneOptions>(
+    'prune',
+    'remove the oldest segments now, by the configuration or by these options; never what a start may need',
+    async (config, options) => {
+      const { archivePrune } = await import('./archive-prune.js');
+      return archivePrune(config, options, io);
+    },
+    archive,
+  )
+    .option('--older-than <D>', 'those whose last line is older, as 30d')
+    .option('--max-bytes <SIZE>', 'until all that is left takes no more, as 5GiB')
+    .option('--dry-run', 'only say what would be removed')
+    .option(...json);
   add<{ json?: boolean }>(
     'doctor',
     'what is wrong on this host: sockets, rights, disk, limits, clock, units; and the mend',
@@ -265,6 +305,14 @@ function buildProgram(io: Io, done: (exitCode: number) => void): Command {
     command.addHelpText('after', examplesText(path));
   }
   return program;
+}
+
+/**
+ * For a process that ends soon: giving back each frame's memory costs more than to decompress it. Before the code is loaded
+ * that does.
+ */
+function keepFreedMemory(): void {
+  process.env.MIMALLOC_PURGE_DELAY ??= '1000';
 }
 
 function exitCodesText(): string {

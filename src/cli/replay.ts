@@ -19,10 +19,10 @@ import { counted, escapeControls, escapeControlsInJson, humanCount, humanDuratio
 import { allocateTables, type StateLimits } from '../state/layout.js';
 import { Tables } from '../state/tables.js';
 import { request } from './control-client.js';
-import { type Io, widthOf } from './io.js';
+import type { Io } from './io.js';
+import { TerminalNote } from './terminal-note.js';
 
 const DIFFERENCES_MAX = 20;
-const PROGRESS_INTERVAL_MS = 200;
 
 interface LineRange {
   readonly from: number;
@@ -172,7 +172,7 @@ class Replaying {
   }
 
   async #fold(tables: Tables, fromLine: number, toLine: number, toTick: number): Promise<void> {
-    const progress = new ReplayProgress(this.#io, toLine);
+    const progress = new TerminalNote(this.#io);
     const { lines } = await foldLog(tables, this.#archive, {
       fromLine,
       toLine,
@@ -181,7 +181,8 @@ class Replaying {
       clientsToLine: toLine - 1,
       upTo: endOfLog(this.#archive),
       onFlaw: (flaw) => this.#meet(flaw, toLine),
-      onProgress: (line) => progress.update(line),
+      onProgress: (line) =>
+        progress.update(() => `folded to line ${humanCount(line)} of ${humanCount(toLine)}`),
     });
     progress.clear();
     this.#lines += lines;
@@ -230,32 +231,6 @@ function damaged({ path }: CheckpointFile, reason: string): Failure {
     'ERR_DAMAGE',
     `checkpoint ${path} cannot be used: ${reason}; with a running daemon a new one is made and compared`,
   );
-}
-
-/** How far the fold is, on a terminal only. */
-class ReplayProgress {
-  readonly #io: Io;
-  readonly #toLine: number;
-  #drawnMs = performance.now();
-  #drawn = false;
-
-  constructor(io: Io, toLine: number) {
-    this.#io = io;
-    this.#toLine = toLine;
-  }
-
-  update(line: number): void {
-    const nowMs = performance.now();
-    if (this.#io.stderr.isTTY !== true || nowMs - this.#drawnMs < PROGRESS_INTERVAL_MS) return;
-    this.#drawnMs = nowMs;
-    this.#drawn = true;
-    const text = `folded to line ${humanCount(line)} of ${humanCount(this.#toLine)}`;
-    this.#io.stderr.write(`\r${text.slice(0, widthOf(this.#io.stderr) - 1)}\x1b[K`);
-  }
-
-  clear(): void {
-    if (this.#drawn) this.#io.stderr.write('\r\x1b[K');
-  }
 }
 
 function render(replayed: Replayed): string {

@@ -11,13 +11,17 @@ const YOUNG_GENERATION_MB = 2;
 export class ThreadPool {
   readonly #pool: Piscina;
 
-  /** @param idleMs after which a thread without a task ends */
-  constructor(threads: number, idleMs = Number.POSITIVE_INFINITY) {
+  /**
+   * @param idleMs after which a thread without a task ends
+   * @param niceness above 0: the threads take what the others leave of the processors (nice(2), of a thread)
+   */
+  constructor(threads: number, idleMs = Number.POSITIVE_INFINITY, niceness = 0) {
     this.#pool = new Piscina({
       minThreads: idleMs === Number.POSITIVE_INFINITY ? 1 : 0,
       maxThreads: threads,
       idleTimeout: idleMs,
       concurrentTasksPerWorker: 1,
+      niceIncrement: niceness,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     });
   }
@@ -30,4 +34,10 @@ export class ThreadPool {
   async close(): Promise<void> {
     await this.#pool.destroy();
   }
+}
+
+/** What a task returns without a copy of this memory: it is gone from its own thread then. */
+export function moved<T extends object>(value: T, memory: readonly ArrayBuffer[]): T {
+  const transferable = { [Piscina.transferableSymbol]: memory, [Piscina.valueSymbol]: value };
+  return Piscina.move(transferable as never) as T;
 }

@@ -3,8 +3,14 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { recoverLog } from '../../src/archive/log-recovery.js';
-import { runArchiveCat } from '../../src/cli/archive.js';
-import { type BuiltFrame, eventLines, LogBuilder, temporaryDirectory, writeSegment } from './log-fixture.js';
+import { type ArchiveCatOptions, archiveCat } from '../../src/cli/archive-cat.js';
+import {
+  type BuiltFrame,
+  eventLines,
+  LogBuilder,
+  temporaryDirectory,
+  writeSegment,
+} from '../archive/log-fixture.js';
 
 class Sink extends Writable {
   text = '';
@@ -39,9 +45,9 @@ function state(): { stateDir: string; paths: string[]; frames: BuiltFrame[]; tex
   return { stateDir, paths, frames, text: [...frames, ...second].map(({ text }) => text).join('') };
 }
 
-async function cat(stateDir: string, { json = false, stdout = new Sink() } = {}) {
+async function cat(stateDir: string, options: ArchiveCatOptions = {}, stdout = new Sink()) {
   const stderr = new Sink();
-  const exitCode = await runArchiveCat({ stateDir, stdout, stderr, json });
+  const exitCode = await archiveCat({ stateDir }, options, { stdout, stderr });
   if (stderr.writableLength > 0) await new Promise((resolve) => stderr.end(resolve));
   return { exitCode, stdout: stdout.text, stderr: stderr.text };
 }
@@ -89,9 +95,9 @@ test('cat names a last frame that is not finished, and exits 0', async () => {
 
 test('cat ends quietly when its reader goes away, and not quietly when the disk is full', async () => {
   const { stateDir, frames } = state();
-  const gone = await cat(stateDir, { stdout: new Sink(() => 'EPIPE') });
-  expect(gone).toMatchObject({ exitCode: 0, stdout: frames[0]!.text, stderr: '' });
-  await expect(cat(stateDir, { stdout: new Sink(() => 'ENOSPC') })).rejects.toMatchObject({ code: 'ERR_IO' });
+  const gone = await cat(stateDir, {}, new Sink(() => 'EPIPE'));
+  expect(gone).toMatchObject({ exitCode: 0, stdout: `${frames[0]!.text}${frames[2]!.text}`, stderr: '' });
+  await expect(cat(stateDir, {}, new Sink(() => 'ENOSPC'))).rejects.toMatchObject({ code: 'ERR_IO' });
 });
 
 test('cat of an empty archive prints nothing, and of none is a failure that says so', async () => {

@@ -7,8 +7,8 @@ import type { MessagePort } from 'node:worker_threads';
 import { EVENT_STREAMS_DEFAULTS, EventStreams } from '../src/control/event-streams.js';
 import { MainPort } from '../src/control/main-port.js';
 import { type ControlPlaces, startControl } from '../src/control/server.js';
+import { ArchiveAnswers } from '../src/daemon/archive-answers.js';
 import type { DaemonMemory } from '../src/daemon/memory.js';
-import { Failure } from '../src/model/failure.js';
 import { CheckpointRequests } from '../src/query/checkpoint-requests.js';
 import { HourlyAggregates } from '../src/query/hourly.js';
 import { MetricsView } from '../src/query/metrics.js';
@@ -39,13 +39,13 @@ export default async function control(task: ControlTask): Promise<void> {
   const hourly = new HourlyAggregates(tables, folders.rollups);
   const events = new EventStreams(memory, { ...EVENT_STREAMS_DEFAULTS, onCutOff: main.tellCutOff });
   const metrics = new MetricsView(tables, status, memory.vitals);
-  const { profiles } = main;
-  const nowSeconds = () => Date.now() / 1000;
-  const sources = { tables, texts, hourly, status, metrics, checkpoints, profiles, events, nowSeconds };
+  const archive = new ArchiveAnswers(memory, folders.archive, { tables, status, main });
+  const views = { texts, hourly, status, metrics, checkpoints, profiles: main.profiles, events, archive };
+  const sources = { tables, ...views, nowSeconds: () => Date.now() / 1000 };
   const server = await startControl(sources, places, task.maxConnections, main.tellBug).catch((error) => {
     // One that has listened before must not end quietly.
-    if (task.rerun || !(error instanceof Failure)) throw error;
-    main.tell({ kind: 'failure', code: error.code, text: error.message });
+    if (task.rerun) throw error;
+    main.tellFailure(error);
   });
   if (server === undefined) return;
   vitals.setState(STAGE_CONTROL, STAGE_RUNNING);
@@ -55,5 +55,6 @@ export default async function control(task: ControlTask): Promise<void> {
   await main.stopped;
   clearInterval(watching);
   await server.close();
+  await archive.close();
   main.close();
 }

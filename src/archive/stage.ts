@@ -43,12 +43,14 @@ import { compressFrame, freeNativeMemory, nativeMemoryIsHeld } from './lz4.js';
 import { Rejects, RejectsBoard } from './rejects.js';
 import { limitsOfSegment } from './segment-limits.js';
 import { segmentName } from './segment-name.js';
+import { UpkeepBoard } from './upkeep-board.js';
 
 export interface ArchiveMemory {
   readonly ring: RingMemory;
   readonly cuts: CutsMemory;
   readonly vitals: SharedArrayBuffer;
   readonly archiveBoard: SharedArrayBuffer;
+  readonly upkeep: SharedArrayBuffer;
   readonly unsynced: SharedArrayBuffer;
   readonly rejects: SharedArrayBuffer;
   readonly archiveBell: SharedArrayBuffer;
@@ -108,6 +110,7 @@ class Archive {
   readonly #options: ArchiveOptions;
   readonly #files: ArchiveFiles;
   readonly #board: ArchiveBoard;
+  readonly #upkeep: UpkeepBoard;
   readonly #reader: RingReader;
   readonly #cuts: CutsReader;
   readonly #vitals: Vitals;
@@ -137,6 +140,7 @@ class Archive {
     this.#clientIdOf = parts.clientIdOf;
     this.#rejects = new Rejects(options.rejectsDirectory, new RejectsBoard(memory.rejects));
     this.#board = new ArchiveBoard(memory.archiveBoard);
+    this.#upkeep = new UpkeepBoard(memory.upkeep);
     this.#written = this.#board.written();
     this.#log = new LogWriter(memory, options, this.#written, {
       files: this.#files,
@@ -361,8 +365,11 @@ class Archive {
       this.#records.add(0, lastTickUs);
     }
     if (this.#records.recordCount > 0) {
-      const beginsSegment = this.#log.prepare(this.#records.firstArrivalUs, this.#rotate);
+      const closes = this.#upkeep.wishedClose();
+      const rotate = this.#rotate || closes !== null;
+      const beginsSegment = this.#log.prepare(this.#records.firstArrivalUs, rotate);
       this.#rotate = false;
+      if (closes !== null) this.#upkeep.answerClose(closes);
       const lines = this.#records.lineCount;
       const data = lines > 0 ? compressFrame(this.#raw.subarray(0, this.#rawUsed)) : null;
       const facts = {

@@ -19,6 +19,7 @@ import type { Texts } from '../query/texts.js';
 import { queryWorkflow } from '../query/workflow.js';
 import { listWorkflows } from '../query/workflow-list.js';
 import type { Tables } from '../state/tables.js';
+import { type ArchiveStreams, archiveFilterOf } from './archive-streams.js';
 import type { EventStreams } from './event-streams.js';
 import { METRICS_TYPE, metricsFormatOf } from './metrics-format.js';
 import type { PageFiles } from './page-files.js';
@@ -31,6 +32,7 @@ export interface Sources {
   readonly checkpoints: CheckpointRequests;
   readonly profiles: ProfileRequests;
   readonly events: EventStreams;
+  readonly archive: Pick<ArchiveStreams, 'serve'>;
   readonly metrics: MetricsView;
   readonly past: RecentPast;
   readonly page: PageFiles;
@@ -125,6 +127,11 @@ function match(
       };
     case '/v1/events':
       return () => ({ stream: (response) => sources.events.serve(response, params, lastEventId) });
+    case '/v1/archive':
+      return () => {
+        const filter = archiveFilterOf(params, sources.nowSeconds());
+        return { stream: (response) => sources.archive.serve(response, filter) };
+      };
     case '/v1/report':
       return () => report(sources, params);
     case '/v1/workflows':

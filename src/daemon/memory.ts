@@ -5,6 +5,7 @@ import { allocateDamageList } from '../archive/damage-list.js';
 import { RejectsBoard } from '../archive/rejects.js';
 import { frameBytesMax } from '../archive/stage.js';
 import { UnsyncedFrames } from '../archive/unsynced-frames.js';
+import { allocateUpkeep } from '../archive/upkeep-board.js';
 import { allocateCopies, type CopiesMemory } from '../checkpoint/table-copies.js';
 import type { Config } from '../config/config.js';
 import { allocateProgress } from '../fold/progress.js';
@@ -51,6 +52,7 @@ export interface DaemonMemory {
   readonly tables: TablesMemory;
   readonly copies: CopiesMemory;
   readonly archiveBoard: SharedArrayBuffer;
+  readonly upkeep: SharedArrayBuffer;
   readonly damage: SharedArrayBuffer;
   readonly unsynced: SharedArrayBuffer;
   readonly rejects: SharedArrayBuffer;
@@ -99,6 +101,7 @@ export function allocateDaemon(
     tables: allocateTables(limits),
     copies: allocateCopies(limits),
     archiveBoard: allocateArchiveBoard(found),
+    upkeep: allocateUpkeep(),
     unsynced: UnsyncedFrames.allocate(
       frameBytesMax(config.ring.bytes, config.ingest.maxLineBytes, limits.maxClients),
     ),
@@ -115,7 +118,14 @@ export function allocateDaemon(
 
 export function settingsOf({ archive, ingest }: Config): SettingValues {
   const { segmentBytes, segmentAgeMs, syncIntervalMs } = archive;
-  return { segmentBytes, segmentAgeMs, syncIntervalMs, clientMemoryMs: ingest.clientMemoryMs };
+  const prunesWhenFull = archive.onFull === 'prune';
+  return {
+    segmentBytes,
+    segmentAgeMs,
+    syncIntervalMs,
+    clientMemoryMs: ingest.clientMemoryMs,
+    prunesWhenFull,
+  };
 }
 
 /** What all of it takes once every table is full. Asks for it, and touches nothing. @throws RangeError where it is refused */

@@ -8,8 +8,10 @@ import { ArchiveBoard } from '../archive/board.js';
 import { DamageList } from '../archive/damage-list.js';
 import { type RecoveredLog, recoverLog, UNREADABLE_SUFFIX, writtenOf } from '../archive/log-recovery.js';
 import { RejectsBoard } from '../archive/rejects.js';
+import type { Retained, RetentionRules } from '../archive/retention.js';
 import { limitsOfLog } from '../archive/segment-limits.js';
 import { firstLineOfSegmentName } from '../archive/segment-name.js';
+import { UpkeepBoard } from '../archive/upkeep-board.js';
 import { listCheckpoints, recoverCheckpoints } from '../checkpoint/checkpoint-files.js';
 import type { CheckpointFile } from '../checkpoint/checkpoint-format.js';
 import { readDescription } from '../checkpoint/checkpoint-reader.js';
@@ -48,10 +50,12 @@ import { DiskWatch } from './disk-watch.js';
 import { lockFile, peerOf, shutdownRead } from './libc.js';
 import { createLog, type Log, RateLimited } from './log.js';
 import { allocateDaemon, type DaemonMemory, settingsOf, stateLimitsOf } from './memory.js';
+import { type Outcome, resultOf } from './outcome.js';
 import { profileThreads } from './profiler.js';
 import type { Rebuilt } from './rebuild.js';
 import { RefusalLog } from './refusal-log.js';
 import { tellReload, tryReload } from './reload.js';
+import { Retention } from './retention.js';
 import { type ActivatedSocket, takeActivatedSocket } from './socket-activation.js';
 import { freeSocketPath, setSocketAccess } from './socket-path.js';
 import { type Stage, Supervisor } from './supervisor.js';
@@ -196,6 +200,7 @@ class Daemon {
   readonly #supervisor: Supervisor;
   readonly #pool = new ThreadPool(POOL_THREADS, POOL_IDLE_MS);
   readonly #checkpoints: Checkpoints;
+  readonly #retention: Retention;
   readonly #startedAtMs = Date.now();
   #controlPort: MessagePort | null = null;
   #control: Promise<void> = Promise.resolve();
@@ -254,6 +259,16 @@ class Daemon {
       log,
       write: (copiedUs) => this.#writeCheckpoint(copiedUs),
     });
+    this.#retention = new Retention(this.#memory, {
+      directory: paths.archive,
+      limits: () => this.#config.archive,
+      apply: (rules, activeSegment) => this.#applyRetention(rules, activeSegment),
+      log,
+      nowMs: Date.now,
+    });
+    const rawBytesBefore = recovered.rawBytesEnd - recovered.rawBytes;
+    const beginning = { removedSegments: 0, removedBytes: 0, oldestUs: 0, rawBytesBefore };
+    new UpkeepBoard(this.#memory.upkeep).setBeginning(beginning);
   }
 
   #writeCheckpoint(copiedUs: number): Promise<WrittenCheckpoint> {
@@ -261,6 +276,12 @@ class Daemon {
     const position = new TableCopies(copies).copiedPosition;
     const data = { copy: copies.copy, copiedUs, position, directory: this.#paths.checkpoints, archiveBoard };
     return this.#pool.run(workerFile('checkpoint'), data) as Promise<WrittenCheckpoint>;
+  }
+
+  async #applyRetention(rules: RetentionRules, activeSegment: number): Promise<Retained> {
+    const { archive: archiveDirectory, checkpoints: checkpointDirectory } = this.#paths;
+    const data = { archiveDirectory, checkpointDirectory, rules, activeSegment };
+    return resultOf((await this.#pool.run(workerFile('retention'), data)) as Outcome<Retained>);
   }
 
   async start(): Promise<void> {
@@ -281,12 +302,13 @@ class Daemon {
     setSocketAccess(this.#paths.control, this.#config.control.mode, null);
     await this.#listen();
     this.#watchMainThread();
+    this.#retention.start();
     this.#vitals.setState(STAGE_INGEST, STAGE_RUNNING);
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => this.#onSignal(signal, stages));
     }
     process.on('SIGHUP', () => this.#onReload());
-    this.#ignoreOtherSignals();
+    this.#onOtherSignals();
     this.#tellDescriptors();
     const { ingest, control } = this.#paths;
     this.#log.info(
@@ -322,7 +344,7 @@ class Daemon {
   #runStages(): Promise<unknown> {
     const memory = this.#memory;
     const directory = this.#paths.archive;
-    const rejectsDirectory = this.#paths.rejects;
+    const { rejects: rejectsDirectory, checkpoints: checkpointDirectory } = this.#paths;
     const stages: Stage[] = [
       {
         row: STAGE_FOLD,
@@ -334,7 +356,7 @@ class Daemon {
         row: STAGE_ARCHIVE,
         name: 'archive',
         file: workerFile('archive'),
-        task: () => ({ data: { memory, directory, rejectsDirectory } }),
+        task: () => ({ data: { memory, directory, rejectsDirectory, checkpointDirectory } }),
       },
       {
         row: STAGE_SYNC,
@@ -446,10 +468,13 @@ class Daemon {
     this.#refusals.look(totals, counts, performance.now(), atEnd);
   }
 
-  /** What would end a daemon by default, or open a debugger (SIGUSR1), does not. */
-  #ignoreOtherSignals(): void {
+  #onOtherSignals(): void {
+    // By default it would open a debugger.
     process.on('SIGUSR1', () => {});
-    process.on('SIGUSR2', (signal) => this.#log.warn({ signal }, 'this signal has no effect yet'));
+    process.on('SIGUSR2', () => {
+      new UpkeepBoard(this.#memory.upkeep).wishClose();
+      this.#log.info('the next line begins a new segment of the archive');
+    });
   }
 
   #onReload(): void {
@@ -498,6 +523,7 @@ class Daemon {
     new Bell(this.#memory.foldBell).ring();
     await stages;
     await this.#checkpoints.finish();
+    await this.#retention.stop();
     this.#ingest.close();
     this.#controlPort?.postMessage('stop');
     await this.#control;

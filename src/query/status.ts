@@ -5,6 +5,7 @@ import { DamageList } from '../archive/damage-list.js';
 import { diskFaults } from '../archive/disk-fault.js';
 import { ARCHIVE_FORMAT } from '../archive/frame-header.js';
 import { RejectsBoard } from '../archive/rejects.js';
+import { UpkeepBoard } from '../archive/upkeep-board.js';
 import { type CopiesMemory, TableCopies } from '../checkpoint/table-copies.js';
 import { PROTOCOL } from '../model/protocol.js';
 import { LEVELS, slotAt, WINDOW_SECONDS } from '../model/windows.js';
@@ -24,6 +25,7 @@ export interface StatusMemory {
   readonly ledger: LedgerMemory;
   readonly vitals: SharedArrayBuffer;
   readonly archiveBoard: SharedArrayBuffer;
+  readonly upkeep: SharedArrayBuffer;
   readonly rejects: SharedArrayBuffer;
   readonly damage: SharedArrayBuffer;
   readonly copies: CopiesMemory;
@@ -60,6 +62,7 @@ export class StatusView {
   readonly #ledger: Ledger;
   readonly #vitals: Vitals;
   readonly #board: ArchiveBoard;
+  readonly #upkeep: UpkeepBoard;
   readonly #rejects: RejectsBoard;
   readonly #damage: DamageList;
   readonly #copies: TableCopies;
@@ -75,6 +78,7 @@ export class StatusView {
     this.#ledger = new Ledger(memory.ledger);
     this.#vitals = new Vitals(memory.vitals);
     this.#board = new ArchiveBoard(memory.archiveBoard);
+    this.#upkeep = new UpkeepBoard(memory.upkeep);
     this.#rejects = new RejectsBoard(memory.rejects);
     this.#damage = new DamageList(memory.damage);
     this.#copies = new TableCopies(memory.copies);
@@ -132,6 +136,8 @@ export class StatusView {
     const totals = this.#ledger.totals();
     const { workflows, tasks, cells, board } = this.#tables;
     const written = this.#board.written();
+    const { beginning } = this.#upkeep;
+    const oldestUs = beginning.oldestUs || written.oldestUs;
     const published = Atomics.load(this.#cursors, CURSOR_PUBLISHED);
     const archived = positionOf(Atomics.load(this.#cursors, CURSOR_ARCHIVED), 0);
     const seconds = (this.#last.atMs - this.#before.atMs) / 1000;
@@ -177,10 +183,10 @@ export class StatusView {
       },
       archive: {
         durable_seq: this.#board.durableLine,
-        segments: written.segments,
-        bytes_raw: written.rawBytes,
-        bytes_compressed: written.compressedBytes,
-        oldest_ts: written.oldestUs > 0 ? written.oldestUs / 1e6 : null,
+        segments: written.segments - beginning.removedSegments,
+        bytes_raw: written.rawBytes - beginning.rawBytesBefore,
+        bytes_compressed: written.compressedBytes - beginning.removedBytes,
+        oldest_ts: oldestUs > 0 ? oldestUs / 1e6 : null,
         last_sync_ms: this.#lastSyncMs(),
         sync_failures: this.#board.syncFailures,
         refusals: this.#board.refusals,

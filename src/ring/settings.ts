@@ -8,7 +8,8 @@ const SEGMENT_BYTES = 0;
 const SEGMENT_AGE_MS = 1;
 const SYNC_INTERVAL_MS = 2;
 const CLIENT_MEMORY_MS = 3;
-const COUNT = 4;
+const PRUNES_WHEN_FULL = 4;
+const COUNT = 5;
 
 export interface SettingValues {
   /** Compressed size at which a segment of the archive is closed. */
@@ -17,6 +18,8 @@ export interface SettingValues {
   readonly syncIntervalMs: number;
   /** How long a client that is silent and not connected keeps its number, by the arrivals of the log. */
   readonly clientMemoryMs: number;
+  /** On a full disk the oldest segments are removed, and nobody waits. */
+  readonly prunesWhenFull: boolean;
 }
 
 export function allocateSettings(values: SettingValues): SharedArrayBuffer {
@@ -37,6 +40,7 @@ export class Settings implements SettingValues {
     this.#doubles[SEGMENT_AGE_MS] = values.segmentAgeMs;
     this.#doubles[SYNC_INTERVAL_MS] = values.syncIntervalMs;
     this.#doubles[CLIENT_MEMORY_MS] = values.clientMemoryMs;
+    this.#doubles[PRUNES_WHEN_FULL] = values.prunesWhenFull ? 1 : 0;
   }
 
   get segmentBytes(): number {
@@ -53,5 +57,9 @@ export class Settings implements SettingValues {
 
   get clientMemoryMs(): number {
     return this.#doubles[CLIENT_MEMORY_MS]!;
+  }
+
+  get prunesWhenFull(): boolean {
+    return this.#doubles[PRUNES_WHEN_FULL] !== 0;
   }
 }

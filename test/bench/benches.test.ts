@@ -22,6 +22,7 @@ describe.each([
   ['lz4', 1, []],
   ['recovery', 2, []],
   ['sync', 1, []],
+  ['scan', 3, []],
   ['queries', 9, []],
   ['load', 1, []],
   ['spike', 1, []],

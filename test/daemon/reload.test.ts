@@ -4,6 +4,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
+import { listSegments } from '../../src/archive/segment-name.js';
 import { Child } from '../support/children.js';
 import { Client } from '../support/client.js';
 import { PROGRAM } from '../support/daemon.js';
@@ -33,7 +34,7 @@ async function daemonWithFile(text: string) {
     daemon.signal('SIGHUP');
     await until(() => logged(says) > before);
   };
-  const segments = () => readdirSync(join(folder.path, 's/archive')).length;
+  const segments = () => listSegments(join(folder.path, 's/archive')).length;
   return { daemon, client, reload, segments, logged, path: folder.path };
 }
 

@@ -1,7 +1,7 @@
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { listSegments } from '../../src/archive/segment-name.js';
 import { testDaemon } from '../support/daemon.js';
 import { seededRandom } from '../support/seeded-random.js';
 
@@ -31,15 +31,15 @@ test('segments of 4 KiB follow each other without a gap, and every line and ever
     await client.send(...lines);
     await client.sync();
   }
-  const segments = readdirSync(daemon.archiveDir).sort();
+  const segments = listSegments(daemon.archiveDir);
   expect(segments.length).toBeGreaterThan(20);
   expect((await daemon.status()).archive.segments).toBe(segments.length);
-  const firstLines = segments.map((name) => Number(name.replace('.ndjson.lz4', '')));
+  const firstLines = segments.map(({ firstLine }) => firstLine);
   expect(firstLines[0]).toBe(1);
   // Each is closed by the frame that fills it, and each batch was a frame.
   expect(firstLines.every((line) => line % 20 === 1)).toBe(true);
-  for (const name of segments.slice(0, -1)) {
-    const { size } = statSync(join(daemon.archiveDir, name));
+  for (const { path } of segments.slice(0, -1)) {
+    const { size } = statSync(path);
     expect(size).toBeGreaterThanOrEqual(4096);
     expect(size).toBeLessThan(4096 + 4096);
   }
@@ -52,14 +52,14 @@ test('segments of 4 KiB follow each other without a gap, and every line and ever
   await daemon.restart({ 'archive.segment_bytes': '4KiB' });
   await daemon.send('{"type":"note"}');
   expect(await daemon.archiveLines()).toEqual([...all, '{"type":"note"}']);
-  expect((await daemon.status()).archive.segments).toBe(readdirSync(daemon.archiveDir).length);
+  expect((await daemon.status()).archive.segments).toBe(listSegments(daemon.archiveDir).length);
 });
 
 test('a frame larger than a segment has a segment of its own', async () => {
   const daemon = await testDaemon({ 'archive.segment_bytes': '4KiB' });
   const lines = noteLines(12_000, 1);
   await daemon.send(...lines);
-  expect(readdirSync(daemon.archiveDir).length).toBeGreaterThan(1);
+  expect(listSegments(daemon.archiveDir).length).toBeGreaterThan(1);
   expect(await daemon.archiveLines()).toEqual(lines);
 });
 
@@ -73,6 +73,6 @@ test('a segment is closed at its age, whatever its size', async () => {
     await client.sync();
     await sleep(250);
   }
-  expect(readdirSync(daemon.archiveDir)).toHaveLength(3);
+  expect(listSegments(daemon.archiveDir)).toHaveLength(3);
   expect(await daemon.archiveLines()).toHaveLength(6);
 });

@@ -1,10 +1,10 @@
 /** Verdicts of time and changes of limits: ticks in the log, so that every start comes to the same state. */
 
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { limitsOfLog } from '../../src/archive/segment-limits.js';
+import { listSegments } from '../../src/archive/segment-name.js';
 import { decodeLimits } from '../../src/state/limits.js';
 import { type TestDaemon, testDaemon } from '../support/daemon.js';
 
@@ -17,8 +17,7 @@ const isStale = ({ state }: { state: { counts: { workflows_stale: number } } }) 
 
 /** What the daemon has written: names and sizes of its segments. */
 function written(daemon: TestDaemon): string[] {
-  const names = readdirSync(daemon.archiveDir).sort();
-  return names.map((name) => `${name} ${statSync(join(daemon.archiveDir, name)).size}`);
+  return listSegments(daemon.archiveDir).map(({ path }) => `${path} ${statSync(path).size}`);
 }
 
 test('a workflow without an event for stale_after is cancelled as stale, once, whatever starts in between', async () => {
@@ -104,7 +103,7 @@ test('segments that retention leaves begin with the limits in force', async () =
       ...Array.from({ length: 60 }, (_, n) => ({ type: 'note', text: `${i}${Math.sin(n * i)}` })),
     );
   }
-  const segments = readdirSync(daemon.archiveDir);
+  const segments = listSegments(daemon.archiveDir);
   expect(segments.length).toBeGreaterThan(2);
   const logged = limitsOfLog(daemon.archiveDir).map(decodeLimits);
   expect(logged.map(({ maxTasks }) => maxTasks)).toEqual(segments.map(() => 1234));

@@ -147,7 +147,7 @@ export class TestDaemon {
         response.on('error', reject);
         response.on('end', () => {
           const { statusCode, headers } = response;
-          const isJson = /json/.test(headers['content-type'] ?? '') && text !== '';
+          const isJson = /\bjson\b/.test(headers['content-type'] ?? '') && text !== '';
           resolve({ status: statusCode!, headers, text, body: isJson ? JSON.parse(text) : undefined });
         });
       });

@@ -18,10 +18,15 @@ const RECORD_BYTES = 64 * 1024;
 const RECORDS_PER_FRAME = 8;
 const FIRST_ARRIVAL_US = 1_700_000_000_000_000;
 
-/** @param chunks of whole lines @returns how many lines */
-export async function writeLog(directory: string, chunks: Iterable<Buffer>): Promise<number> {
+/** @param chunks of whole lines @param segmentRawBytes after which a segment is closed @returns how many lines */
+export async function writeLog(
+  directory: string,
+  chunks: Iterable<Buffer>,
+  segmentRawBytes = Number.POSITIVE_INFINITY,
+): Promise<number> {
   mkdirSync(directory, { recursive: true });
-  const writer = SegmentWriter.create(directory, 1);
+  let writer = SegmentWriter.create(directory, 1);
+  let segmentFrom = 0;
   const records = new FrameRecords();
   let arrivalUs = FIRST_ARRIVAL_US;
   let line = 1;
@@ -29,6 +34,11 @@ export async function writeLog(directory: string, chunks: Iterable<Buffer>): Pro
   let parts: Buffer[] = [];
   const closeFrame = () => {
     const raw = Buffer.concat(parts);
+    if (rawBytesBefore - segmentFrom >= segmentRawBytes) {
+      writer.close();
+      writer = SegmentWriter.create(directory, line);
+      segmentFrom = rawBytesBefore;
+    }
     const data = compressFrame(raw);
     const facts = {
       firstLine: line,

@@ -13,6 +13,7 @@ import { pipelineBench } from './pipeline.js';
 import { renderProfiles } from './profile.js';
 import { queriesBench } from './queries.js';
 import { recoveryBench } from './recovery.js';
+import { scanBench } from './scan.js';
 import { loadBench, spikeBench } from './scenarios/bursts.js';
 import { enduranceBench } from './scenarios/endurance.js';
 import { ioBench } from './scenarios/io.js';
@@ -34,6 +35,7 @@ const BENCHES: readonly Bench[] = [
   lz4Bench,
   recoveryBench,
   syncBench,
+  scanBench,
   queriesBench,
   pipelineBench,
   loadBench,

@@ -8,7 +8,7 @@ import { compressFrame, freeNativeMemory, nativeMemoryIsHeld } from '../src/arch
 import { SegmentWriter } from '../src/archive/segment-writer.js';
 import { writeCheckpoint } from '../src/checkpoint/checkpoint-writer.js';
 import { foldLog } from '../src/daemon/rebuild.js';
-import { allocateTables } from '../src/state/layout.js';
+import { allocateCompiledTables } from '../src/fold/compiled-events.js';
 import { Tables } from '../src/state/tables.js';
 import { check } from './harness.js';
 import { DEFAULT_LIMITS } from './limits.js';
@@ -73,7 +73,7 @@ export async function writeLog(
 export async function writeCheckpointOf(state: string, lines: number): Promise<void> {
   const directory = join(state, 'checkpoint');
   mkdirSync(directory, { recursive: true });
-  const tables = new Tables(allocateTables(DEFAULT_LIMITS));
+  const tables = new Tables(allocateCompiledTables(DEFAULT_LIMITS));
   const folded = await foldLog(tables, join(state, 'archive'), {
     fromLine: 1,
     toLine: lines,

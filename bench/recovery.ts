@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readFrames } from '../src/archive/log-reader.js';
 import { foldLog } from '../src/daemon/rebuild.js';
-import { allocateTables } from '../src/state/layout.js';
+import { allocateCompiledTables } from '../src/fold/compiled-events.js';
 import { Tables } from '../src/state/tables.js';
 import { Daemon } from './daemon.js';
 import { type Bench, type Comparison, check, type Figures, type Verdict } from './harness.js';
@@ -68,7 +68,7 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 }
 
 function foldComparison(directory: string, scale: number): Comparison {
-  const tables = new Tables(allocateTables(DEFAULT_LIMITS));
+  const tables = new Tables(allocateCompiledTables(DEFAULT_LIMITS));
   const batches = Math.ceil(BATCHES * scale);
   const depth = Math.min(DEPTH, batches);
   const facts = loadFacts(batches, depth);

@@ -4,9 +4,9 @@
  * give: workflows, tasks by status, the counts and sums of every metric (exact, since all values are dyadic).
  */
 
+import { allocateCompiledTables } from '../../src/fold/compiled-events.js';
 import { Replay } from '../../src/fold/replay.js';
 import { queryStats } from '../../src/query/stats.js';
-import { allocateTables } from '../../src/state/layout.js';
 import { Tables } from '../../src/state/tables.js';
 import { type GeneratedLog, generateLog, type LogFacts, type LogShape } from '../generated-log.js';
 import { type Bench, type Comparison, check, type Figures } from '../harness.js';
@@ -33,7 +33,7 @@ function* comparisons(scale: number): Generator<Comparison> {
   const base = { agents: 64, samplesPerTask: 0, escapesEvery: 0, texts: false };
   const many = Math.ceil(12_000 * scale);
   const few = Math.ceil(25_000 * scale);
-  const tables = new Tables(allocateTables(DEFAULT_LIMITS));
+  const tables = new Tables(allocateCompiledTables(DEFAULT_LIMITS));
   const shapes: [string, LogShape][] = [
     [
       'many workflows, 20 tasks each, short lines',

@@ -4,6 +4,7 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { wordsOf } from '../../src/model/memory.js';
 import { Bell } from '../../src/ring/bell.js';
 import { CURSOR_ARCHIVED, CURSOR_PUBLISHED, type RingMemory } from '../../src/ring/layout.js';
 import { RingReader } from '../../src/ring/reader.js';
@@ -40,7 +41,7 @@ export function addToSum(sum: number, words: Int32Array, at: number, serial: num
 
 function readRing(task: Extract<ReaderTask, { kind: 'ring' }>): ReaderTotals {
   const reader = new RingReader(task.ring, CURSOR_PUBLISHED, 0);
-  const words = new Int32Array(task.ring.data);
+  const words = wordsOf(task.ring.data);
   const bell = new Bell(task.readerBell);
   const writerBell = new Bell(task.writerBell);
   let records = 0;

@@ -87,7 +87,7 @@ async function fill(
   description: Description,
 ): Promise<string | null> {
   for (const { name, bytes } of description.memories) {
-    const memory = new Uint8Array(tables.memory[name as TableName]);
+    const memory = tables.memory[name as TableName];
     // The numbers of a running daemon's clients are ahead of any checkpoint.
     const isKept = name !== 'clients' || !tables.clients.isLive;
     if (bytes > memory.length) return `it states ${bytes} bytes of ${name}, which has ${memory.length}`;

@@ -76,7 +76,7 @@ async function writeFile(
     let at = append(fd, [head], 0, files);
     for (const { name, bytes } of memories) {
       for (let from = 0; from < bytes; from += CHUNK_RAW_BYTES) {
-        const raw = new Uint8Array(memory[name as TableName], from, Math.min(CHUNK_RAW_BYTES, bytes - from));
+        const raw = memory[name as TableName].subarray(from, Math.min(from + CHUNK_RAW_BYTES, bytes));
         const data = compressFrame(raw);
         at = append(fd, [encodeChunkHead(raw.length, data), data], at, files);
         if (nativeMemoryIsHeld()) await freeNativeMemory();

@@ -6,11 +6,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { CELL_FIELDS, HOUR_BLOCKS, WINDOW_BLOCKS, WINDOW_OLDEST } from '../state/cells.js';
 import { DenseHistogram } from '../state/dense-histogram.js';
-import { CLIENT_BYTES, type TableName } from '../state/layout.js';
+import type { TableName } from '../state/layout.js';
 import { LIMIT_NAMES } from '../state/limits.js';
 import { REPORT_AGENT, REPORT_FIELDS, REPORT_PROJECT, REST_ROW } from '../state/reports.js';
 import { SHARE_AGENT, SHARE_FIELDS, SHARE_WORKFLOW } from '../state/shares.js';
-import type { SlotFields, SlotTable } from '../state/slot-table.js';
+import { CLIENT_BYTES } from '../state/slot-bytes.js';
+import type { SlotFields, SlotTable, WordName } from '../state/slot-table.js';
 import type { Tables } from '../state/tables.js';
 import { TASK_FIELDS, TASK_WORKFLOW } from '../state/tasks.js';
 import { WORKFLOW_COVER, WORKFLOW_FIELDS, WORKFLOW_GROUPS, WORKFLOW_ID } from '../state/workflows.js';
@@ -94,8 +95,9 @@ function differingMemories(left: Tables, right: Tables): TableName[] {
   const others = right.usedRanges();
   return ranges.flatMap(([name, bytes]) => {
     if (name.endsWith('Index')) return [];
-    const a = Buffer.from(left.memory[name], 0, bytes);
-    return bytes === others[name] && a.equals(Buffer.from(right.memory[name], 0, bytes)) ? [] : [name];
+    const a = Buffer.from(left.memory[name].buffer, left.memory[name].byteOffset, bytes);
+    const b = Buffer.from(right.memory[name].buffer, right.memory[name].byteOffset, bytes);
+    return bytes === others[name] && a.equals(b) ? [] : [name];
   });
 }
 
@@ -287,7 +289,7 @@ function compareSlot(
   const { slotWords } = left.table;
   for (let word = 0; word < slotWords; word++) {
     if (fields.places.includes(word)) continue;
-    const name = fields.names[word];
+    const name = nameIn(fields.names, word);
     if (name !== undefined) {
       const a = text(left.tables, left.table, slot, word);
       const b = text(right.tables, right.table, other, word);
@@ -295,7 +297,7 @@ function compareSlot(
     } else if (left.table.words[slot * slotWords + word] !== right.table.words[other * slotWords + word]) {
       found.add(what, ...numberAt(left, slot, word), numberAt(right, other, word)[1]);
       // Both halves of a number of eight bytes are told as one.
-      if (word % 2 === 0 && fields.doubles[word >> 1] !== undefined) word++;
+      if (word % 2 === 0 && nameIn(fields.doubles, word >> 1) !== undefined) word++;
     }
   }
   const [a, b] = [left.more(slot), right.more(other)];
@@ -304,10 +306,14 @@ function compareSlot(
   }
 }
 
+function nameIn(fields: readonly WordName[], at: number): string | undefined {
+  return fields.find(([word]) => word === at)?.[1];
+}
+
 function numberAt({ table, fields }: Entries, slot: number, word: number): [name: string, value: number] {
-  const double = fields.doubles[word >> 1];
+  const double = nameIn(fields.doubles, word >> 1);
   if (double !== undefined) return [double, table.doubles[slot * table.slotDoubles + (word >> 1)]!];
-  return [fields.words[word] ?? `word ${word}`, table.words[slot * table.slotWords + word]!];
+  return [nameIn(fields.words, word) ?? `word ${word}`, table.words[slot * table.slotWords + word]!];
 }
 
 function describe(value: unknown): unknown {
@@ -319,5 +325,5 @@ function text({ names }: Tables, table: SlotTable, slot: number, word: number): 
 }
 
 function wordOf({ names }: SlotFields, name: string): number {
-  return Number(Object.entries(names).find(([, called]) => called === name)![0]);
+  return names.find(([, called]) => called === name)![0];
 }

@@ -154,6 +154,6 @@ export class TableCopies {
 /** The used bytes alone. Both sides begin at a multiple of 8, where a copy takes whole words (11 to 16 GB/s). */
 function copyTables(from: Tables, to: TablesMemory): void {
   for (const [name, bytes] of Object.entries(from.usedRanges()) as [TableName, number][]) {
-    new Uint8Array(to[name]).set(new Uint8Array(from.memory[name], 0, bytes));
+    to[name].set(from.memory[name].subarray(0, bytes));
   }
 }

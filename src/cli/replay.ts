@@ -14,6 +14,7 @@ import { loadCheckpoint, readDescription } from '../checkpoint/checkpoint-reader
 import { compareStates, type StateDifference } from '../checkpoint/state-differences.js';
 import type { Config } from '../config/config.js';
 import { foldLog } from '../daemon/rebuild.js';
+import { allocateCompiledTables } from '../fold/compiled-events.js';
 import { EXIT_DONE, EXIT_NO, Failure } from '../model/failure.js';
 import { counted, escapeControls, escapeControlsInJson, humanCount, humanDuration } from '../model/human.js';
 import { allocateTables, type StateLimits } from '../state/layout.js';
@@ -129,7 +130,7 @@ class Replaying {
     // Read at once: the daemon that keeps the last two removes this one some time.
     const state = await load(this.#checkpoint, limits);
     const older = await this.#loadOlder(limits);
-    const tables = new Tables(allocateTables(limits));
+    const tables = new Tables(allocateCompiledTables(limits));
     const toLine = this.#checkpoint.line;
     const firstLine = Math.min(listSegments(this.#archive)[0]?.firstLine ?? 1, toLine + 1);
     if (firstLine > 1) this.#missing.push({ from: 1, to: firstLine - 1 });
@@ -166,7 +167,7 @@ class Replaying {
       .filter(({ line }) => line < this.#checkpoint.line)
       .at(-1);
     if (older === undefined) return null;
-    const tables = new Tables(allocateTables(limits));
+    const tables = new Tables(allocateCompiledTables(limits));
     const { kind } = await loadCheckpoint(older, tables);
     return kind === 'loaded' ? tables : null;
   }

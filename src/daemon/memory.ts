@@ -8,7 +8,10 @@ import { UnsyncedFrames } from '../archive/unsynced-frames.js';
 import { allocateUpkeep } from '../archive/upkeep-board.js';
 import { allocateCopies, type CopiesMemory } from '../checkpoint/table-copies.js';
 import type { Config } from '../config/config.js';
+import { moduleBytes } from '../fold/compiled-events.js';
 import { allocateProgress } from '../fold/progress.js';
+import { type Allocate, type LinearMemory, layOut } from '../model/linear-memory.js';
+import { allocatePart } from '../model/memory.js';
 import { allocateBell } from '../ring/bell.js';
 import { allocateCuts, type CutsMemory } from '../ring/cuts.js';
 import { allocateRing, type RingMemory } from '../ring/layout.js';
@@ -84,21 +87,28 @@ export function stateLimitsOf({ state, stats, ingest }: Config): StateLimits {
 /**
  * @param found what the log holds; its position is where the ring begins
  * @param logged limits that the log speaks of: lines of it were folded under them, and will be again
+ * @param module the compiled fold; without it, or with limits beyond 4 GiB, lines are folded by JavaScript
  */
 export function allocateDaemon(
   config: Config,
   found: FoundLog,
   logged: readonly Partial<Limits>[] = [],
+  module: WebAssembly.Module | null = null,
 ): DaemonMemory {
   const limits = largestLimits(stateLimitsOf(config), logged);
+  const lay = (allocate: Allocate, linear: LinearMemory | null) => ({
+    ring: allocateRing(config.ring.bytes, found.position, allocate),
+    tables: allocateTables(limits, allocate, linear),
+  });
+  // The compiled fold reads names where they arrive, so the ring is in its memory, too.
+  const laid = module === null ? null : layOut(module, moduleBytes(limits), lay);
   return {
-    ring: allocateRing(config.ring.bytes, found.position),
+    ...(laid ?? lay(allocatePart, null)),
     cuts: allocateCuts(CUT_ENTRIES),
     mailbox: allocateMailbox(MAILBOX_BYTES),
     ledger: allocateLedger(CONNECTION_SLOTS),
     vitals: allocateVitals(),
     progress: allocateProgress(found.position, found.line, found.lastArrivedUs),
-    tables: allocateTables(limits),
     copies: allocateCopies(limits),
     archiveBoard: allocateArchiveBoard(found),
     upkeep: allocateUpkeep(),
@@ -134,7 +144,7 @@ export function sharedBytesMax(config: Config): number {
 }
 
 function bytesOf(memory: unknown): number {
-  if (memory instanceof SharedArrayBuffer) return memory.byteLength;
+  if (memory instanceof SharedArrayBuffer || ArrayBuffer.isView(memory)) return memory.byteLength;
   if (typeof memory !== 'object' || memory === null) return 0;
   return Object.values(memory).reduce((sum: number, one) => sum + bytesOf(one), 0);
 }

@@ -21,6 +21,7 @@ import type { Config } from '../config/config.js';
 import { foldersOf } from '../config/folders.js';
 import { readVersion } from '../config/version.js';
 import type { ControlNews } from '../control/server.js';
+import { loadModule } from '../fold/compiled-events.js';
 import { IngestServer } from '../ingest/server.js';
 import { createArrivalClock, createWallClock } from '../model/clock.js';
 import { EXIT_BUG, EXIT_DONE, EXIT_IO, Failure, failureOfSystemError } from '../model/failure.js';
@@ -220,7 +221,7 @@ class Daemon {
       ...limitsOfLog(paths.archive).map(decodeLimits),
       ...limitsOfCheckpoints(paths.checkpoints),
     ];
-    this.#memory = allocateDaemon(config, writtenOf(recovered), known);
+    this.#memory = allocateDaemon(config, writtenOf(recovered), known, loadModule());
     new DamageList(this.#memory.damage).add(damageOf(recovered));
     this.#vitals = new Vitals(this.#memory.vitals);
     this.#refusals = new RefusalLog(log, paths.rejects);

@@ -13,13 +13,16 @@
  * 20.20): 3.2 M lines/s as the median while others work on the machine, 5.6 M at best; samples with two tags 2.5 to 3.7 M.
  * Shared and plain memory give the same.
  */
+
 import assert from 'node:assert';
 import * as events from '../model/event.js';
 import * as hashes from '../model/hash.js';
+import { allocatePart } from '../model/memory.js';
 import * as refusals from '../model/refusal.js';
 import * as statuses from '../model/status.js';
 import * as fields from './decoded-event.js';
-import { DecodedEvent } from './decoded-event.js';
+import { DecodedEvent, EVENT_BYTES } from './decoded-event.js';
+import { DecodedControl, DecodedMembers } from './decoded-parts.js';
 import * as json from './json-scanner.js';
 import { JsonScanner } from './json-scanner.js';
 import * as keys from './keys.js';
@@ -140,7 +143,9 @@ const STATUS_UNLISTED = STATUS_COUNT;
 const CLIENT_FIRST_MAX = 2 ** 53;
 
 export class Decoder {
-  readonly event = new DecodedEvent();
+  readonly event: DecodedEvent;
+  readonly members = new DecodedMembers();
+  readonly control = new DecodedControl();
   /** Index of the `\n` that ended the last line; after `decode`, its `end`. */
   lineEnd = 0;
 
@@ -148,8 +153,8 @@ export class Decoder {
   readonly #tasks: MemberList;
   readonly #agents: MemberList;
   readonly #tags = new TagList();
-  /** Fields whose length in the event may be other than 0. */
-  #filled = 0;
+  /** Fields whose length in the event may be other than 0: at first all, since its memory may be another decoder's. */
+  #filled = FIELDS_MASK;
   #key = KEY_UNKNOWN;
   /** Lines that end before this can be scanned in place. */
   #edge = 0;
@@ -158,14 +163,23 @@ export class Decoder {
   #edgeBytes: Uint8Array = new Uint8Array(0);
   #edgeView: DataView = new DataView(this.#edgeBytes.buffer);
 
-  constructor() {
-    const event = this.event;
-    this.#tasks = new MemberList(event.memberOffset, event.memberLength, event.memberHash);
-    this.#agents = new MemberList(
-      new Int32Array(event.memberOffset.length),
-      new Int32Array(event.memberOffset.length),
-      new Int32Array(event.memberOffset.length),
-    );
+  /** @param event what a line is decoded into */
+  constructor(event = new DecodedEvent(allocatePart(EVENT_BYTES))) {
+    this.event = event;
+    const { offset, length, hash } = this.members;
+    this.#tasks = new MemberList(offset, length, hash);
+    const { length: count } = offset;
+    this.#agents = new MemberList(new Int32Array(count), new Int32Array(count), new Int32Array(count));
+  }
+
+  /** The same bytes as `scratch`, and as new. */
+  get scratchView(): DataView {
+    return this.#scanner.scratchView;
+  }
+
+  /** How much of `scratch` the last line has used. */
+  get scratchLength(): number {
+    return this.#scanner.scratchLength;
   }
 
   /** Decoded bytes of strings that were written with escapes. It grows: read it anew for every line. */
@@ -239,12 +253,13 @@ export class Decoder {
     for (let field = 0; field < FIELD_COUNT; field++) {
       if (event.length[field] !== 0) shift(event.offset.subarray(field), 1);
     }
-    shift(event.memberOffset, event.memberCount);
+    shift(this.members.offset, event.memberCount);
     shift(event.tagKeyOffset, event.tagCount);
     shift(event.tagValueOffset, event.tagCount);
     if (!isControl) return;
-    if (event.idLength !== 0 && event.idOffset < SCRATCH_OFFSET) event.idOffset += by;
-    if (event.clientLength !== 0 && event.clientOffset < SCRATCH_OFFSET) event.clientOffset += by;
+    const { control } = this;
+    if (control.idLength !== 0 && control.idOffset < SCRATCH_OFFSET) control.idOffset += by;
+    if (control.clientLength !== 0 && control.clientOffset < SCRATCH_OFFSET) control.clientOffset += by;
   }
 
   /** In one piece, because the masks and the position stay in registers that way. */
@@ -454,7 +469,7 @@ export class Decoder {
                   event.value = number;
                   isInside = number - number === 0;
                 } else {
-                  event.first = number;
+                  this.control.first = number;
                   isInside = number >= 1 && number <= CLIENT_FIRST_MAX && Math.floor(number) === number;
                 }
                 if (isInside) good |= bit;
@@ -587,19 +602,19 @@ export class Decoder {
 
   #readId(start: number, c: number): number {
     const scanner = this.#scanner;
-    const event = this.event;
+    const { control } = this;
     let p: number;
     if (c === 0x22) {
       p = scanner.readString(start + 1);
-      event.idKind = ID_STRING;
-      event.idOffset = scanner.textOffset;
-      event.idLength = scanner.textLength;
+      control.idKind = ID_STRING;
+      control.idOffset = scanner.textOffset;
+      control.idLength = scanner.textLength;
       this.#verdict = scanner.textLength > NAME_BYTES_MAX ? VALUE_OUT_OF_RANGE : VALUE_GOOD;
     } else if (c === 0x2d || (c >= 0x30 && c <= 0x39)) {
       p = scanner.readNumber(start);
-      event.idKind = ID_NUMBER;
-      event.idOffset = start;
-      event.idLength = p - start;
+      control.idKind = ID_NUMBER;
+      control.idOffset = start;
+      control.idLength = p - start;
       const isInside = p - start <= NAME_BYTES_MAX && scanner.number[0]! < Number.POSITIVE_INFINITY;
       this.#verdict =
         isInside && scanner.number[0]! > Number.NEGATIVE_INFINITY ? VALUE_GOOD : VALUE_OUT_OF_RANGE;
@@ -612,16 +627,16 @@ export class Decoder {
 
   #readClient(start: number, c: number): number {
     const scanner = this.#scanner;
-    const event = this.event;
+    const { control } = this;
     if (c !== 0x22) {
       this.#verdict = VALUE_WRONG_TYPE;
       return scanner.skipValue(start, ROOT_DEPTH);
     }
     const p = scanner.readName(start + 1);
     const length = scanner.textLength;
-    event.clientOffset = scanner.textOffset;
-    event.clientLength = length;
-    event.clientHash = scanner.textHash;
+    control.clientOffset = scanner.textOffset;
+    control.clientLength = length;
+    control.clientHash = scanner.textHash;
     this.#verdict = length === 0 || length > NAME_BYTES_MAX ? VALUE_OUT_OF_RANGE : VALUE_GOOD;
     return p;
   }
@@ -629,12 +644,12 @@ export class Decoder {
   /** @returns whether the group names tasks or agents */
   #takeMembers(present: number): boolean {
     if ((present & (TASKS_BIT | AGENTS_BIT)) === 0) return false;
-    const event = this.event;
-    event.membersAreTasks = (present & TASKS_BIT) !== 0;
-    const list = event.membersAreTasks ? this.#tasks : this.#agents;
-    event.memberOffset = list.offset;
-    event.memberLength = list.length;
-    event.memberHash = list.hash;
+    const { event, members } = this;
+    members.areTasks = (present & TASKS_BIT) !== 0;
+    const list = members.areTasks ? this.#tasks : this.#agents;
+    members.offset = list.offset;
+    members.length = list.length;
+    members.hash = list.hash;
     event.memberCount = list.count;
     return true;
   }
@@ -651,7 +666,7 @@ export class Decoder {
   }
 
   #finishControl(type: number, good: number, wrong: number, outside: number, seen: number): number {
-    const event = this.event;
+    const { event, control } = this;
     this.#clearFields(seen, 0);
     event.status = STATUS_NONE;
     event.parallel = PARALLEL_ABSENT;
@@ -660,19 +675,19 @@ export class Decoder {
     event.duration = Number.NaN;
     event.tokens = Number.NaN;
     event.value = Number.NaN;
-    if (type !== CONTROL_SYNC || (good & ID_BIT) === 0) event.idKind = ID_NONE;
-    if (event.idKind === ID_NONE) event.idLength = 0;
-    if (type !== CONTROL_HELLO || (good & CLIENT_BIT) === 0) event.clientLength = 0;
-    if (type !== CONTROL_HELLO || (good & FIRST_BIT) === 0) event.first = Number.NaN;
-    event.controlReason = '';
+    if (type !== CONTROL_SYNC || (good & ID_BIT) === 0) control.idKind = ID_NONE;
+    if (control.idKind === ID_NONE) control.idLength = 0;
+    if (type !== CONTROL_HELLO || (good & CLIENT_BIT) === 0) control.clientLength = 0;
+    if (type !== CONTROL_HELLO || (good & FIRST_BIT) === 0) control.first = Number.NaN;
+    control.reason = '';
     if (type === CONTROL_SYNC) {
       if ((good & ID_BIT) !== 0) return type;
-      event.controlReason = 'sync: id must be a string or a number of at most 256 bytes';
+      control.reason = 'sync: id must be a string or a number of at most 256 bytes';
     } else if ((good & CLIENT_BIT) === 0) {
-      event.controlReason = 'hello: client must be a string of 1 to 256 bytes';
+      control.reason = 'hello: client must be a string of 1 to 256 bytes';
     } else {
       if (((wrong | outside) & FIRST_BIT) === 0) return type;
-      event.controlReason = 'hello: first must be a whole number from 1 to 2^53';
+      control.reason = 'hello: first must be a whole number from 1 to 2^53';
     }
     return CONTROL_MALFORMED;
   }

@@ -46,6 +46,7 @@ export class JsonScanner {
   view: DataView = new DataView(new ArrayBuffer(0));
   /** Decoded bytes of the strings of this line that were written with escapes. Grows, so read it anew. */
   scratch = new Uint8Array(SCRATCH_BYTES);
+  scratchView = new DataView(this.scratch.buffer);
   scratchLength = 0;
 
   /** Of the last string read: a span as in decoded-event.ts. */
@@ -212,6 +213,7 @@ export class JsonScanner {
     const grown = new Uint8Array(Math.max(byteLength, 2 * this.scratch.length));
     grown.set(this.scratch);
     this.scratch = grown;
+    this.scratchView = new DataView(grown.buffer);
   }
 
   skipNumber(start: number): number {

@@ -8,6 +8,7 @@
  * wrong for an execution alone that spans all the later ones, and so began before as many pauses of its whole workflow.
  */
 
+import { type Doubles, toWord } from '../model/memory.js';
 import type { Names } from '../state/names.js';
 import type { IntervalUnion } from './interval-union.js';
 
@@ -25,7 +26,7 @@ const BLOCK_DOUBLES = GAPS + GAP_DOUBLES * (GAPS_MAX + 1);
  * @param ref the block, 0: none yet
  * @returns the block; 0 where there is none yet, and the interval is empty or the names have no room
  */
-export function addToCover(names: Names, ref: number, from: number, to: number): number {
+export function addToCover(names: Names, ref: i32, from: f64, to: f64): i32 {
   const doubles = names.doubles;
   if (!(to > from)) return ref;
   if (ref === 0) {
@@ -37,7 +38,8 @@ export function addToCover(names: Names, ref: number, from: number, to: number):
   }
   const at = ref + 1;
   fill(doubles, at, from, to);
-  if (from > doubles[at + END]!) insertGap(doubles, at, doubles[at + COUNT]!, doubles[at + END]!, from);
+  if (from > doubles[at + END]!)
+    insertGap(doubles, at, toWord(doubles[at + COUNT]!), doubles[at + END]!, from);
   else if (to < doubles[at + START]!) insertGap(doubles, at, 0, to, doubles[at + START]!);
   if (from < doubles[at + START]!) doubles[at + START] = from;
   if (to > doubles[at + END]!) doubles[at + END] = to;
@@ -49,8 +51,8 @@ export function addToCover(names: Names, ref: number, from: number, to: number):
 }
 
 /** Cuts the interval out of the gaps. */
-function fill(doubles: Float64Array, at: number, from: number, to: number): void {
-  for (let i = doubles[at + COUNT]! - 1; i >= 0; i--) {
+function fill(doubles: Doubles, at: i32, from: f64, to: f64): void {
+  for (let i = toWord(doubles[at + COUNT]!) - 1; i >= 0; i--) {
     const gap = at + GAPS + GAP_DOUBLES * i;
     const start = doubles[gap]!;
     const end = doubles[gap + 1]!;
@@ -65,18 +67,18 @@ function fill(doubles: Float64Array, at: number, from: number, to: number): void
   }
 }
 
-function insertGap(doubles: Float64Array, at: number, index: number, from: number, to: number): void {
+function insertGap(doubles: Doubles, at: i32, index: i32, from: f64, to: f64): void {
   const gap = at + GAPS + GAP_DOUBLES * index;
-  const end = at + GAPS + GAP_DOUBLES * doubles[at + COUNT]!;
+  const end = at + GAPS + GAP_DOUBLES * toWord(doubles[at + COUNT]!);
   doubles.copyWithin(gap + GAP_DOUBLES, gap, end);
   doubles[gap] = from;
   doubles[gap + 1] = to;
   doubles[at + COUNT]! += 1;
 }
 
-function removeGap(doubles: Float64Array, at: number, index: number): void {
+function removeGap(doubles: Doubles, at: i32, index: i32): void {
   const gap = at + GAPS + GAP_DOUBLES * index;
-  const end = at + GAPS + GAP_DOUBLES * doubles[at + COUNT]!;
+  const end = at + GAPS + GAP_DOUBLES * toWord(doubles[at + COUNT]!);
   doubles.copyWithin(gap, gap + GAP_DOUBLES, end);
   doubles[at + COUNT]! -= 1;
 }
@@ -86,9 +88,10 @@ function removeGap(doubles: Float64Array, at: number, index: number): void {
  * @param doubles @param at where the block's doubles begin, there or in a copy of it
  * @returns seconds that are in those pieces, and are not covered
  */
-export function addCoverTo(union: IntervalUnion, doubles: Float64Array, at: number): number {
+export function addCoverTo(union: IntervalUnion, doubles: Doubles, at: i32): f64 {
   let from = doubles[at + START]!;
-  for (let i = 0; i < doubles[at + COUNT]!; i++) {
+  const gaps = toWord(doubles[at + COUNT]!);
+  for (let i = 0; i < gaps; i++) {
     const gap = at + GAPS + GAP_DOUBLES * i;
     union.add(from, doubles[gap]!);
     from = doubles[gap + 1]!;
@@ -98,6 +101,6 @@ export function addCoverTo(union: IntervalUnion, doubles: Float64Array, at: numb
 }
 
 /** For readers: a copy of the block's doubles. Empty where there is none, or where it was freed meanwhile. */
-export function copyCover(names: Names, ref: number): Float64Array {
+export function copyCover(names: Names, ref: i32): Doubles {
   return ref === 0 ? new Float64Array(0) : names.doubles.slice(ref + 1, ref + 1 + BLOCK_DOUBLES);
 }

@@ -5,25 +5,30 @@
  *   doubles  0 lines in it · 1… the lines, oldest first
  */
 
+import { toWord } from '../model/memory.js';
 import type { Names } from '../state/names.js';
 
 const GROUPS_MAX = 100;
-/** How many lines a block has room for, as it grows: most workflows have few groups. */
-const CAPACITIES = [4, 12, 36, GROUPS_MAX];
+/** How many lines a block of so many has room for: 4, then 12, 36, GROUPS_MAX, since most workflows have few groups. */
+function capacityOf(count: i32): i32 {
+  if (count <= 4) return 4;
+  if (count <= 12) return 12;
+  return count <= 36 ? 36 : GROUPS_MAX;
+}
 
 /**
  * @param ref the block, 0: none yet
  * @returns the block that has the line now, which may be another one; the same where the names have no room for a larger one,
  *   and then the oldest line gave way; 0 where there is no room at all
  */
-export function addGroup(names: Names, ref: number, line: number): number {
+export function addGroup(names: Names, ref: i32, line: f64): i32 {
   const { doubles } = names;
-  const count = ref === 0 ? 0 : doubles[ref + 1]!;
-  let block = ref;
-  if (ref === 0 || CAPACITIES.indexOf(count) >= 0) block = grow(names, ref, count);
+  const count = ref === 0 ? 0 : toWord(doubles[ref + 1]!);
+  const isFull = ref === 0 || capacityOf(count) === count;
+  const block = isFull ? grow(names, ref, count) : ref;
   if (block === 0) return 0;
   let held = count;
-  if (block === ref && CAPACITIES.indexOf(count) >= 0) {
+  if (block === ref && isFull) {
     doubles.copyWithin(block + 2, block + 3, block + 2 + count);
     held--;
   }
@@ -33,9 +38,8 @@ export function addGroup(names: Names, ref: number, line: number): number {
 }
 
 /** @returns the same block where it cannot be larger */
-function grow(names: Names, ref: number, count: number): number {
-  const capacity = CAPACITIES.find((one) => one > count);
-  const block = capacity === undefined ? 0 : names.reserve(1 + capacity);
+function grow(names: Names, ref: i32, count: i32): i32 {
+  const block = count === GROUPS_MAX ? 0 : names.reserve(1 + capacityOf(count + 1));
   if (block === 0) return ref;
   const { doubles } = names;
   for (let i = 0; i < count; i++) doubles[block + 2 + i] = doubles[ref + 2 + i]!;
@@ -44,7 +48,7 @@ function grow(names: Names, ref: number, count: number): number {
 }
 
 /** For readers: the lines, oldest first. */
-export function groupLines(names: Names, ref: number): number[] {
+export function groupLines(names: Names, ref: i32): i32[] {
   if (ref === 0) return [];
   const count = Math.min(Math.max(names.doubles[ref + 1]!, 0), GROUPS_MAX);
   return Array.from(names.doubles.slice(ref + 2, ref + 2 + count));

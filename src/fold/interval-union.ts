@@ -1,18 +1,20 @@
 /** The length of the union of intervals: starts and ends sorted apart, and a sweep over both. */
 
+import { type Doubles, ownDoubles, sortDoubles } from '../model/memory.js';
+
 const SORT_BY_INSERTION_MAX = 64;
 const INTERVALS_FIRST = 1024;
 
 export class IntervalUnion {
-  #starts = new Float64Array(INTERVALS_FIRST);
-  #ends = new Float64Array(INTERVALS_FIRST);
-  #count = 0;
+  #starts: Doubles = ownDoubles(INTERVALS_FIRST);
+  #ends: Doubles = ownDoubles(INTERVALS_FIRST);
+  #count: i32 = 0;
 
   clear(): void {
     this.#count = 0;
   }
 
-  add(from: number, to: number): void {
+  add(from: f64, to: f64): void {
     if (this.#count === this.#starts.length) {
       this.#starts = grown(this.#starts);
       this.#ends = grown(this.#ends);
@@ -23,13 +25,13 @@ export class IntervalUnion {
   }
 
   /** Sorts what was added. */
-  length(): number {
+  length(): f64 {
     const starts = this.#starts;
     const ends = this.#ends;
     const count = this.#count;
     sort(starts, count);
     sort(ends, count);
-    let length = 0;
+    let length: f64 = 0;
     for (let begun = 0; begun < count; ) {
       const from = starts[begun]!;
       // A piece goes on while fewer intervals have ended before the next start than have begun.
@@ -41,9 +43,9 @@ export class IntervalUnion {
 }
 
 /** Tasks come in the order of their first events, so they are nearly in order, and few: no call, nothing to collect. */
-function sort(values: Float64Array, count: number): void {
+function sort(values: Doubles, count: i32): void {
   if (count > SORT_BY_INSERTION_MAX) {
-    values.subarray(0, count).sort();
+    sortDoubles(values, count);
     return;
   }
   for (let i = 1; i < count; i++) {
@@ -54,8 +56,8 @@ function sort(values: Float64Array, count: number): void {
   }
 }
 
-function grown(values: Float64Array): Float64Array<ArrayBuffer> {
-  const larger = new Float64Array(values.length * 2);
-  larger.set(values);
+function grown(values: Doubles): Doubles {
+  const larger = ownDoubles(values.length * 2);
+  for (let i = 0; i < values.length; i++) larger[i] = values[i]!;
   return larger;
 }

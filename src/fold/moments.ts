@@ -13,6 +13,8 @@
  * Float64Array of a query.
  */
 
+import type { Doubles } from '../model/memory.js';
+
 const MOMENT_FIRST = 1;
 const MOMENT_MEAN = 2;
 const MOMENT_MEAN_ERROR = 3;
@@ -24,7 +26,7 @@ const MOMENT_MAX = 9;
 export const MOMENT_LENGTH = 10;
 
 /** Adds one finite value to the moments at `at`. */
-export function addValue(m: Float64Array, at: number, x: number): void {
+export function addValue(m: Doubles, at: i32, x: f64): void {
   const count = m[at]! + 1;
   m[at] = count;
   if (count === 1) {
@@ -55,7 +57,7 @@ const SUMS_MAX = 6;
  * that `addValue` takes, and good for a stream of some millions: the first value, however far from the others, is itself one
  * of them, so Σ d² is at most the count times what it should be, and loses no more digits than the count has.
  */
-export function addToSums(s: Float64Array, at: number, x: number): void {
+export function addToSums(s: Doubles, at: i32, x: f64): void {
   const count = s[at]!;
   s[at] = count + 1;
   if (count === 0) {
@@ -74,7 +76,7 @@ export function addToSums(s: Float64Array, at: number, x: number): void {
 }
 
 /** The moments of the values in the sums at `at`, into `m`. */
-export function momentsOfSums(s: Float64Array, at: number, m: Float64Array): void {
+export function momentsOfSums(s: Doubles, at: i32, m: Doubles): void {
   const count = s[at]!;
   m.fill(0);
   if (count === 0) return;
@@ -89,7 +91,7 @@ export function momentsOfSums(s: Float64Array, at: number, m: Float64Array): voi
 }
 
 /** Adds to the pair (sum, error of the sum) at `at`. */
-export function addCarrying(m: Float64Array, at: number, x: number): void {
+export function addCarrying(m: Doubles, at: i32, x: f64): void {
   const sum = m[at]!;
   const next = sum + x;
   m[at + 1]! += Math.abs(sum) >= Math.abs(x) ? sum - next + x : x - next + sum;
@@ -97,7 +99,7 @@ export function addCarrying(m: Float64Array, at: number, x: number): void {
 }
 
 /** Merges the moments at `from` into those at `into`. */
-export function mergeMoments(into: Float64Array, at: number, from: Float64Array, fromAt: number): void {
+export function mergeMoments(into: Doubles, at: i32, from: Doubles, fromAt: i32): void {
   const countB = from[fromAt]!;
   if (countB === 0) return;
   const countA = into[at]!;
@@ -123,17 +125,17 @@ export function mergeMoments(into: Float64Array, at: number, from: Float64Array,
 }
 
 export interface Summary {
-  readonly count: number;
-  readonly sum: number;
-  readonly mean: number | null;
+  readonly count: f64;
+  readonly sum: f64;
+  readonly mean: f64 | null;
   /** Sample variance (n − 1); null below two values. */
-  readonly variance: number | null;
-  readonly stddev: number | null;
-  readonly min: number | null;
-  readonly max: number | null;
+  readonly variance: f64 | null;
+  readonly stddev: f64 | null;
+  readonly min: f64 | null;
+  readonly max: f64 | null;
 }
 
-export function summarize(m: Float64Array, at = 0): Summary {
+export function summarize(m: Doubles, at = 0): Summary {
   const count = m[at]!;
   if (count === 0) {
     return { count: 0, sum: 0, mean: null, variance: null, stddev: null, min: null, max: null };
@@ -153,18 +155,18 @@ export function summarize(m: Float64Array, at = 0): Summary {
 }
 
 /** The sum of the values, with what its rounding has lost. */
-export function sumOf(m: Float64Array, at: number): number {
+export function sumOf(m: Doubles, at: i32): f64 {
   return finite(m[at + MOMENT_SUM]! + m[at + MOMENT_SUM_ERROR]!, m[at + MOMENT_SUM]!);
 }
 
 /** By the sum, whose error is known, unless it left the range of doubles or the values share most of their digits. */
-function meanOf(m: Float64Array, at: number, sum: number): number {
+function meanOf(m: Doubles, at: i32, sum: f64): f64 {
   const bySum = sum / m[at]!;
   return Number.isFinite(bySum)
     ? bySum
     : m[at + MOMENT_FIRST]! + m[at + MOMENT_MEAN]! + m[at + MOMENT_MEAN_ERROR]!;
 }
 
-function finite(value: number, otherwise: number): number {
+function finite(value: f64, otherwise: f64): f64 {
   return Number.isNaN(value) ? otherwise : value;
 }

@@ -3,12 +3,13 @@
 import { Decoder } from '../decode/decoder.js';
 import { EVENT_UNKNOWN } from '../model/event.js';
 import type { Tables } from '../state/tables.js';
+import { decodedEventFor } from './compiled-events.js';
 import type { OnHour } from './hours.js';
 import { Lifecycle } from './lifecycle.js';
 
 export class Replay {
   readonly #tables: Tables;
-  readonly #decoder = new Decoder();
+  readonly #decoder: Decoder;
   readonly #lifecycle: Lifecycle;
   #line: number;
   /** Lines of the log that this program refuses: an older one took them. They count, and change nothing. */
@@ -18,6 +19,7 @@ export class Replay {
   constructor(tables: Tables, line: number, onHour: OnHour | null = null) {
     this.#tables = tables;
     this.#line = line;
+    this.#decoder = new Decoder(decodedEventFor(tables.memory));
     this.#lifecycle = new Lifecycle(tables, this.#decoder, onHour);
   }
 
@@ -27,8 +29,7 @@ export class Replay {
 
   /** The lines that follow lie in this memory. */
   attach(raw: Uint8Array): void {
-    this.#decoder.attach(raw.buffer, raw.byteOffset, raw.byteLength);
-    this.#lifecycle.attach(new DataView(raw.buffer, raw.byteOffset, raw.byteLength));
+    this.#lifecycle.attach(raw);
   }
 
   /** Jumps over lines that cannot be read any more. */

@@ -1,5 +1,6 @@
 /** What the report counts, into its rows (state/reports.ts), as it happens: over all time, and in the hour that is open. */
 
+import { type Doubles, ownWords, type Words } from '../model/memory.js';
 import { STATUS_COMPLETED } from '../model/status.js';
 import {
   REPORT_BUSY_SECONDS,
@@ -16,7 +17,7 @@ import {
 } from '../state/reports.js';
 import type { Tables } from '../state/tables.js';
 import { addCarrying } from './moments.js';
-import { groupSpeedup } from './report.js';
+import { groupSpeedup } from './scores.js';
 
 /** A power of two: pairs of project and agent of a busy host. */
 const RECENT_ROWS = 1024;
@@ -24,7 +25,7 @@ const RECENT_ROWS = 1024;
 export class ReportTotals {
   readonly #tables: Tables;
   /** Rows met lately: project, agent, row. A row is never given back, so what stands here stays right. */
-  readonly #recent = new Int32Array(3 * RECENT_ROWS);
+  readonly #recent: Words = ownWords(3 * RECENT_ROWS);
 
   constructor(tables: Tables) {
     this.#tables = tables;
@@ -37,14 +38,7 @@ export class ReportTotals {
    * @param agent interned, 0: the names had no room for it
    * @param seconds and `tokens`: NaN where unknown
    */
-  taskEnded(
-    project: number,
-    agent: number,
-    status: number,
-    parallel: boolean,
-    seconds: number,
-    tokens: number,
-  ): void {
+  taskEnded(project: i32, agent: i32, status: i32, parallel: boolean, seconds: f64, tokens: f64): void {
     const { table } = this.#tables.reports;
     const row = agent === 0 ? REST_ROW : this.#row(project, agent);
     const at = row * table.slotDoubles;
@@ -63,7 +57,7 @@ export class ReportTotals {
    * @param nowParallel it counted as sequential, and is not
    * @param seconds NaN where they were known before
    */
-  taskCompleted(project: number, agent: number, nowParallel: boolean, seconds: number): void {
+  taskCompleted(project: i32, agent: i32, nowParallel: boolean, seconds: f64): void {
     const { table } = this.#tables.reports;
     const { doubles } = table;
     const row = this.#row(project, agent);
@@ -75,7 +69,7 @@ export class ReportTotals {
   }
 
   /** So many tasks ran in parallel, and took so long together. @returns their speed-up */
-  groupEnded(project: number, members: number, seconds: number): number {
+  groupEnded(project: i32, members: i32, seconds: f64): f64 {
     const speedup = groupSpeedup(members, seconds);
     const { table } = this.#tables.reports;
     const { doubles } = table;
@@ -89,7 +83,7 @@ export class ReportTotals {
   }
 
   /** @param busySeconds sum of the durations of its tasks @param coveredSeconds how long any of them ran */
-  workflowEnded(project: number, busySeconds: number, coveredSeconds: number): void {
+  workflowEnded(project: i32, busySeconds: f64, coveredSeconds: f64): void {
     const { table } = this.#tables.reports;
     const { doubles } = table;
     const row = this.#row(project, 0);
@@ -100,7 +94,7 @@ export class ReportTotals {
     table.unlock(row);
   }
 
-  #row(project: number, agent: number): number {
+  #row(project: i32, agent: i32): i32 {
     const recent = this.#recent;
     const at = ((project * 31 + agent) & (RECENT_ROWS - 1)) * 3;
     if (recent[at] === project && recent[at + 1] === agent && recent[at + 2] !== 0) return recent[at + 2]!;
@@ -112,13 +106,13 @@ export class ReportTotals {
   }
 }
 
-function countOne(doubles: Float64Array, at: number): void {
+function countOne(doubles: Doubles, at: i32): void {
   doubles[at]! += 1;
   doubles[at + REPORT_HOUR]! += 1;
 }
 
 /** A sum and its error. */
-function addTo(doubles: Float64Array, at: number, value: number): void {
+function addTo(doubles: Doubles, at: i32, value: f64): void {
   addCarrying(doubles, at, value);
   addCarrying(doubles, at + REPORT_HOUR, value);
 }

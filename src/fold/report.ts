@@ -1,16 +1,18 @@
 /** The performance report of the contract (section 4), out of the numbers that the fold keeps of a workflow. */
 
+import { efficiencyScore } from './scores.js';
+
 /** An execution is a task that has ended: once for each time that it did. */
 export interface ReportNumbers {
   readonly executions: number;
   readonly parallel: number;
   readonly completed: number;
   /** Sum of their durations. */
-  readonly seconds: number;
+  readonly seconds: f64;
   readonly tokens: number;
   /** Groups that have a duration, and the sum of their speed-ups. */
   readonly groups: number;
-  readonly speedups: number;
+  readonly speedups: f64;
   /** Task durations, and the union of the tasks' intervals, over the same executions. */
   readonly busySeconds: number;
   readonly coveredSeconds: number;
@@ -44,11 +46,6 @@ const PARALLELIZATION_MIN = 0.3;
 const SUCCESS_PERCENT_MIN = 90;
 const SPEEDUP_MIN = 1.5;
 
-/** A group with a duration below this is taken to have had one of this. */
-const GROUP_SECONDS_MIN = 0.1;
-/** A speed-up that the score does not ask more of. */
-const SPEEDUP_FULL = 4;
-
 /** Without executions everything is 0, and the speed-ups are 1. */
 export function reportOf(numbers: ReportNumbers): Report {
   const { executions, parallel, completed, groups, speedups, busySeconds, coveredSeconds } = numbers;
@@ -73,29 +70,7 @@ export function reportOf(numbers: ReportNumbers): Report {
   };
 }
 
-/** @param groups how many have a duration @param speedups the sum of theirs */
-export function efficiencyScore(
-  executions: number,
-  parallel: number,
-  completed: number,
-  groups: number,
-  speedups: number,
-): number {
-  const byTasks = executions === 0 ? 0 : (30 * parallel + 40 * completed) / executions;
-  return groups === 0 ? byTasks : byTasks + 30 * Math.min(speedups / groups / SPEEDUP_FULL, 1);
-}
-
-/** NaN where the group has no duration. */
-export function groupSpeedup(members: number, seconds: number): number {
-  return members / Math.max(seconds, GROUP_SECONDS_MIN);
-}
-
-function bottlenecksOf(
-  ratio: number,
-  successPercent: number,
-  speedup: number,
-  parallel: number,
-): Bottleneck[] {
+function bottlenecksOf(ratio: number, successPercent: number, speedup: number, parallel: i32): Bottleneck[] {
   const found: Bottleneck[] = [];
   if (ratio < PARALLELIZATION_MIN) {
     found.push({

@@ -8,13 +8,14 @@
  */
 
 import { TAGS_MAX } from '../model/event.js';
-import { hashBytes } from '../model/hash.js';
-import { STATUS_NAMES } from '../model/status.js';
+import { HASH_SEED, hashEnd, hashWord } from '../model/hash.js';
+import { type ByteView, ownWords, viewOfText, type Words } from '../model/memory.js';
+import { STATUS_COUNT, STATUS_NAMES } from '../model/status.js';
 import { COUNT_SERIES_EXPIRED, COUNT_SERIES_OVERFLOWED } from '../state/board.js';
 import { CELL_COUNT, CELL_SINCE, CELL_TOUCHED, CELL_ZEROS } from '../state/cells.js';
 import { bucketOf, ZERO_BUCKET } from '../state/histogram.js';
 import type { Tables } from '../state/tables.js';
-import { addToHour, moveHour } from './hours.js';
+import { addToHour, moveHour } from './hour-sums.js';
 import { addValue, mergeMoments } from './moments.js';
 import { ReportTotals } from './report-totals.js';
 import { Windows } from './windows.js';
@@ -22,36 +23,51 @@ import { Windows } from './windows.js';
 /** A power of two: agents times kinds times statuses of a busy host. */
 const RECENT_CELLS = 1024;
 
+/** hashBytes of model/hash.ts. */
+function hashOfView(view: ByteView): i32 {
+  const length = view.byteLength;
+  let hash = HASH_SEED;
+  let i = 0;
+  for (; i + 4 <= length; i += 4) hash = hashWord(hash, view.getInt32(i, true));
+  if (i < length) {
+    let word = 0;
+    for (let shift = 0; i < length; i++, shift += 8) word |= view.getUint8(i) << shift;
+    hash = hashWord(hash, word);
+  }
+  return hashEnd(hash, length);
+}
+
 /** In place of a reference or a count: there is a label, and the names had no room for it. */
 export const UNNAMED = -1;
 
 export class Samples {
   /** The label set of the next `add`: [key, value, …]. */
-  readonly labels = new Int32Array(2 * TAGS_MAX);
+  readonly labels: Words = ownWords(2 * TAGS_MAX);
   /** The interned words of model/status.ts, by number. */
-  readonly statuses: Int32Array;
+  readonly statuses: Words;
   readonly report: ReportTotals;
   readonly #tables: Tables;
   readonly #windows: Windows;
   /** Cells of task durations met lately: agent, kind, status, cell. */
-  readonly #recent = new Int32Array(4 * RECENT_CELLS);
-  readonly #overflowLabels = new Int32Array(2);
-  readonly #taskDuration: number;
-  readonly #taskTokens: number;
-  readonly #workflowDuration: number;
-  readonly #workflowEfficiency: number;
-  readonly #agent: number;
-  readonly #kind: number;
-  readonly #status: number;
-  readonly #name: number;
-  readonly #project: number;
+  readonly #recent: Words = ownWords(4 * RECENT_CELLS);
+  readonly #overflowLabels: Words = ownWords(2);
+  readonly #taskDuration: i32;
+  readonly #taskTokens: i32;
+  readonly #workflowDuration: i32;
+  readonly #workflowEfficiency: i32;
+  readonly #agent: i32;
+  readonly #kind: i32;
+  readonly #status: i32;
+  readonly #name: i32;
+  readonly #project: i32;
 
   constructor(tables: Tables) {
     this.#tables = tables;
     this.#windows = new Windows(tables);
     this.report = new ReportTotals(tables);
     // What every state needs is interned first, so that it has the same place in each.
-    this.statuses = Int32Array.from(STATUS_NAMES, (name) => this.word(name));
+    this.statuses = ownWords(STATUS_COUNT);
+    for (let i = 0; i < STATUS_COUNT; i++) this.statuses[i] = this.word(STATUS_NAMES[i]!);
     this.#taskDuration = this.word('task_duration_seconds');
     this.#taskTokens = this.word('task_tokens');
     this.#workflowDuration = this.word('workflow_duration_seconds');
@@ -68,18 +84,18 @@ export class Samples {
   }
 
   /** A word of the program itself, interned for as long as the state lives. */
-  word(text: string): number {
+  word(text: string): i32 {
     if (text === '') return 0;
-    const bytes = Buffer.from(text);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const hash = hashBytes(bytes, 0, bytes.length);
+    const view = viewOfText(text);
+    const length = view.byteLength;
+    const hash = hashOfView(view);
     // A fold that takes over tables finds them there, with the one reference that keeps them.
     const names = this.#tables.names;
-    return names.find(view, 0, bytes.length, hash) || names.intern(view, 0, bytes.length, hash);
+    return names.find(view, 0, length, hash) || names.intern(view, 0, length, hash);
   }
 
   /** Here and below a reference may be UNNAMED. */
-  taskDuration(agent: number, kind: number, status: number, seconds: number, arrived: number): void {
+  taskDuration(agent: i32, kind: i32, status: i32, seconds: f64, arrived: f64): void {
     // A cell keeps its labels' references, so while it lives the same three numbers mean the same label set.
     const place = ((agent * 7 + kind) * 5 + status) & (RECENT_CELLS - 1);
     const recent = this.#recent;
@@ -100,24 +116,29 @@ export class Samples {
     recent[at + 3] = cell;
   }
 
-  taskTokens(agent: number, kind: number, tokens: number, arrived: number): void {
+  /** The cells met lately may be gone. */
+  forgetRecent(): void {
+    this.#recent.fill(0);
+  }
+
+  taskTokens(agent: i32, kind: i32, tokens: f64, arrived: f64): void {
     const count = this.#pair(this.#kind, kind, this.#pair(this.#agent, agent, 0));
     this.add(this.#taskTokens, count, tokens, arrived);
   }
 
-  workflowDuration(name: number, project: number, status: number, seconds: number, arrived: number): void {
+  workflowDuration(name: i32, project: i32, status: i32, seconds: f64, arrived: f64): void {
     const count = this.#pair(this.#project, project, this.#pair(this.#name, name, 0));
     this.add(this.#workflowDuration, this.#pair(this.#status, status, count), seconds, arrived);
   }
 
   /** @param score of fold/report.ts */
-  workflowEfficiency(name: number, project: number, score: number, arrived: number): void {
+  workflowEfficiency(name: i32, project: i32, score: f64, arrived: f64): void {
     const count = this.#pair(this.#project, project, this.#pair(this.#name, name, 0));
     this.add(this.#workflowEfficiency, count, score, arrived);
   }
 
   /** An absent label is left out of the set; one without room among the names makes the set unnamed. */
-  #pair(key: number, value: number, count: number): number {
+  #pair(key: i32, value: i32, count: i32): i32 {
     if (value === 0 || count === UNNAMED) return count;
     if (value === UNNAMED) return UNNAMED;
     this.labels[2 * count] = key;
@@ -131,7 +152,7 @@ export class Samples {
    * @param arrived seconds
    * @returns the cell of the set, or 0 where it has none of its own
    */
-  add(metric: number, labelCount: number, value: number, arrived: number): number {
+  add(metric: i32, labelCount: i32, value: f64, arrived: f64): i32 {
     let cell = 0;
     if (metric !== 0 && labelCount !== UNNAMED) {
       cell = this.#tables.cells.find(metric, this.labels, labelCount);
@@ -145,7 +166,7 @@ export class Samples {
     return 0;
   }
 
-  #create(metric: number, labelCount: number, arrived: number): number {
+  #create(metric: i32, labelCount: i32, arrived: f64): i32 {
     const { cells } = this.#tables;
     let cell = cells.create(metric, this.labels, labelCount, false);
     while (cell === 0 && this.#expireOldest(arrived)) {
@@ -155,14 +176,14 @@ export class Samples {
   }
 
   /** The overflow cell of a metric; 0: there is no room for one. */
-  #overflowOf(metric: number): number {
+  #overflowOf(metric: i32): i32 {
     const { cells } = this.#tables;
     const overflow = cells.find(metric, this.#overflowLabels, 1);
     return overflow !== 0 ? overflow : cells.create(metric, this.#overflowLabels, 1, true);
   }
 
   /** @returns false where no cell has been idle for long enough */
-  #expireOldest(arrived: number): boolean {
+  #expireOldest(arrived: f64): boolean {
     const { cells, buckets, board, limits } = this.#tables;
     const { table } = cells;
     const cell = cells.oldest;
@@ -194,13 +215,13 @@ export class Samples {
     cells.remove(cell);
     cells.endMove();
     // A reference that was freed with the cell may come back as another name, and its slot as another cell.
-    this.#recent.fill(0);
+    this.forgetRecent();
     board.count(COUNT_SERIES_EXPIRED);
     return true;
   }
 
   /** @returns false if the histogram needs a block and none is left; then nothing was changed */
-  #addTo(cell: number, value: number, arrived: number): boolean {
+  #addTo(cell: i32, value: f64, arrived: f64): boolean {
     const { cells, buckets, hourBuckets } = this.#tables;
     const table = cells.table;
     const at = cell * table.slotDoubles;

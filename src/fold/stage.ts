@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { ID_NUMBER, ID_STRING, SCRATCH_OFFSET } from '../decode/decoded-event.js';
 import { Decoder } from '../decode/decoder.js';
 import { CONTROL_HELLO, CONTROL_MALFORMED, CONTROL_SYNC, EVENT_UNKNOWN, LINE_EMPTY } from '../model/event.js';
+import type { MemoryPart } from '../model/memory.js';
 import { REFUSAL_INTERNAL, REFUSAL_REASONS, REFUSAL_TOO_LONG } from '../model/refusal.js';
 import { Bell } from '../ring/bell.js';
 import { CUT_SILENT, type CutsMemory, CutsWriter } from '../ring/cuts.js';
@@ -45,6 +46,7 @@ import { Settings } from '../ring/settings.js';
 import { STAGE_DONE, STAGE_FOLD, STAGE_RECOVERING, STAGE_RUNNING, Vitals } from '../ring/vitals.js';
 import type { TablesMemory } from '../state/layout.js';
 import { Tables } from '../state/tables.js';
+import { decodedEventFor } from './compiled-events.js';
 import type { OnHour } from './hours.js';
 import { Lifecycle } from './lifecycle.js';
 import {
@@ -132,8 +134,10 @@ const TICK_UNCHANGED = 2;
 class Fold {
   readonly #parts: FoldParts;
   readonly #tables: Tables;
-  readonly #decoder = new Decoder();
-  readonly #lifecycle: Lifecycle;
+  readonly #decoder: Decoder;
+  /** Made when the tables are whole: a rebuild has one of its own, and the compiled fold one instance at a time. */
+  #lifecycle!: Lifecycle;
+  readonly #ring: MemoryPart;
   readonly #progress: Progress;
   readonly #commit: Float64Array;
   readonly #reader: RingReader;
@@ -161,11 +165,8 @@ class Fold {
     this.#maxLineBytes = memory.maxLineBytes;
     this.#settings = new Settings(memory.settings);
     this.#tables = new Tables(memory.tables);
-    const create =
-      parts.createLifecycle ?? ((tables, decoder) => new Lifecycle(tables, decoder, parts.rollups?.onHour));
-    this.#lifecycle = create(this.#tables, this.#decoder);
-    this.#decoder.attach(memory.ring.data, 0, memory.ring.data.byteLength);
-    this.#lifecycle.attach(new DataView(memory.ring.data));
+    this.#ring = memory.ring.data;
+    this.#decoder = new Decoder(decodedEventFor(memory.tables));
     this.#progress = new Progress(memory.progress);
     this.#commit = this.#progress.load();
     this.#tables.clients.isLive = this.#progress.hasBegun;
@@ -256,6 +257,11 @@ class Fold {
       // The log may end later, with records of refused lines.
       this.#commit[COMMIT_ARRIVED] = this.#tables.board.arrivedUs;
     }
+    const { createLifecycle, rollups } = this.#parts;
+    this.#lifecycle =
+      createLifecycle?.(this.#tables, this.#decoder) ??
+      new Lifecycle(this.#tables, this.#decoder, rollups?.onHour);
+    this.#lifecycle.attach(this.#ring);
     if (!progress.hasBegun) {
       this.#tables.clients.begin();
       progress.begin();
@@ -397,7 +403,7 @@ class Fold {
     else if (code === CONTROL_SYNC) this.#wantDurable = true;
     if (mode !== MODE_FOLD) return;
     if (code === CONTROL_SYNC) this.#postSync(offset);
-    else if (code === CONTROL_MALFORMED) this.#postError(this.#decoder.event.controlReason, offset);
+    else if (code === CONTROL_MALFORMED) this.#postError(this.#decoder.control.reason, offset);
     else if (!isFirst) this.#postError('hello: must be the first line of its connection', offset);
   }
 
@@ -415,14 +421,14 @@ class Fold {
    */
   #hello(offset: number, mode: number): void {
     const { clients } = this.#tables;
-    const { event } = this.#decoder;
+    const { control } = this.#decoder;
     const connection = this.#reader.connection;
-    const id = this.#textOf(event.clientOffset, event.clientLength);
+    const id = this.#textOf(control.clientOffset, control.clientLength);
     const order = this.#reader.position + offset;
     const client = mode === MODE_FOLD ? this.#clientOf(id, order) : clients.find(id);
     assert(client !== 0);
     const line = clients.lastLine(client);
-    const gap = Number.isNaN(event.first) ? 0 : Math.max(0, event.first - 1 - line);
+    const gap = Number.isNaN(control.first) ? 0 : Math.max(0, control.first - 1 - line);
     const commit = this.#commit;
     commit[COMMIT_CLIENT] = client;
     commit[COMMIT_CLIENT_BORN] = clients.born(client);
@@ -492,10 +498,10 @@ class Fold {
   }
 
   #postSync(offset: number): void {
-    const { event } = this.#decoder;
+    const { control } = this.#decoder;
     const kind =
-      event.idKind === ID_STRING ? TEXT_STRING : event.idKind === ID_NUMBER ? TEXT_NUMBER : TEXT_NONE;
-    const id = this.#textOf(event.idOffset, event.idLength);
+      control.idKind === ID_STRING ? TEXT_STRING : control.idKind === ID_NUMBER ? TEXT_NUMBER : TEXT_NONE;
+    const id = this.#textOf(control.idOffset, control.idLength);
     this.#post(this.#letter(MAIL_SYNC, kind), this.#reader.position + offset, id);
   }
 

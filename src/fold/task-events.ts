@@ -11,6 +11,7 @@ import {
   TEXT_ERROR,
   TEXT_OUTPUT,
 } from '../decode/decoded-event.js';
+import { mostWord } from '../model/memory.js';
 import { STATUS_NONE, STATUS_RUNNING } from '../model/status.js';
 import {
   COUNT_TASK_DUPLICATE_ENDS,
@@ -57,7 +58,7 @@ export class TaskEvents {
   }
 
   /** The event's task; 0 if it is not known. @param agent its interned name */
-  #find(workflow: number, agent: number): number {
+  #find(workflow: i32, agent: i32): i32 {
     const event = this.#context.event;
     const offset = event.offset[FIELD_TASK]!;
     return this.#context.tables.tasks.find(
@@ -70,7 +71,7 @@ export class TaskEvents {
     );
   }
 
-  #create(workflow: number, agent: number): number {
+  #create(workflow: i32, agent: i32): i32 {
     const { tasks, limits, board } = this.#context.tables;
     // More than one where running tasks, or a change of the limit, have taken it beyond.
     while (tasks.held(workflow) >= limits.maxTasksPerWorkflow && tasks.oldestEnded(workflow) !== 0) {
@@ -94,7 +95,7 @@ export class TaskEvents {
   }
 
   /** Makes room for one task more: an ended one of the same workflow goes, else the oldest recent workflow. */
-  #freeRoom(workflow: number): boolean {
+  #freeRoom(workflow: i32): boolean {
     const { tasks, workflows } = this.#context.tables;
     const ended = tasks.oldestEnded(workflow);
     if (ended !== 0) {
@@ -107,7 +108,7 @@ export class TaskEvents {
     return true;
   }
 
-  #evict(task: number): void {
+  #evict(task: i32): void {
     const { tasks, board } = this.#context.tables;
     this.#numbers.keepTask(task);
     tasks.remove(task);
@@ -155,7 +156,7 @@ export class TaskEvents {
   }
 
   /** A new execution under the id of one that has ended, of which the seconds alone stay. Call inside the lock. */
-  #beginExecution(slot: number): void {
+  #beginExecution(slot: i32): void {
     const { tasks, names } = this.#context.tables;
     const { words, doubles, slotWords, slotDoubles } = tasks.table;
     const duration = doubles[slot * slotDoubles + TASK_DURATION]!;
@@ -169,7 +170,7 @@ export class TaskEvents {
   }
 
   /** The start of an execution that is known by its end alone: kind, parallel and tokens given there stay. */
-  #complete(slot: number, workflow: number, ts: number, ended: number): void {
+  #complete(slot: i32, workflow: i32, ts: f64, ended: f64): void {
     const { tasks } = this.#context.tables;
     const { words, doubles, slotWords, slotDoubles } = tasks.table;
     const before = words[slot * slotWords + TASK_FLAGS]!;
@@ -194,7 +195,7 @@ export class TaskEvents {
   }
 
   /** Kind, parallel and the line of the description. @param overwrite whether they replace what is known */
-  #describe(slot: number, overwrite: boolean): void {
+  #describe(slot: i32, overwrite: boolean): void {
     const { table } = this.#context.tables.tasks;
     const at = slot * table.slotWords;
     if (overwrite || table.words[at + TASK_KIND] === 0) this.#setKind(slot);
@@ -204,7 +205,7 @@ export class TaskEvents {
     }
   }
 
-  #setKind(slot: number): void {
+  #setKind(slot: i32): void {
     const ref = this.#context.intern(FIELD_KIND);
     const { table } = this.#context.tables.tasks;
     const flags = slot * table.slotWords + TASK_FLAGS;
@@ -218,7 +219,7 @@ export class TaskEvents {
     table.words[at] = ref;
   }
 
-  #setParallel(slot: number): void {
+  #setParallel(slot: i32): void {
     const parallel = this.#context.event.parallel;
     if (parallel === PARALLEL_ABSENT) return;
     const { table } = this.#context.tables.tasks;
@@ -236,7 +237,7 @@ export class TaskEvents {
     const agent = this.#context.intern(FIELD_AGENT);
     if (workflow < 0 || agent === 0) {
       board.count(COUNT_TASKS_UNTRACKED);
-      this.#endUntracked(Math.max(0, workflow), agent, ts);
+      this.#endUntracked(mostWord(0, workflow), agent, ts);
       names.release(agent);
       return;
     }
@@ -285,18 +286,18 @@ export class TaskEvents {
   }
 
   /** The project of a workflow as it is known now; 0: of no workflow, or of none that has one. */
-  #projectOf(workflow: number): number {
+  #projectOf(workflow: i32): i32 {
     if (workflow <= 0) return 0;
     const { table } = this.#context.tables.workflows;
     return table.words[workflow * table.slotWords + WORKFLOW_PROJECT]!;
   }
 
-  #durationOf(started: number, ended: number): number {
+  #durationOf(started: f64, ended: f64): f64 {
     if (!Number.isNaN(this.#context.event.duration)) return this.#context.event.duration;
     return Number.isNaN(started) ? Number.NaN : this.#context.elapsed(started, ended);
   }
 
-  #sampleDuration(slot: number): void {
+  #sampleDuration(slot: i32): void {
     const { table } = this.#context.tables.tasks;
     const at = slot * table.slotWords;
     const status = this.#samples.statuses[table.words[at + TASK_STATUS]!]!;
@@ -310,7 +311,7 @@ export class TaskEvents {
     );
   }
 
-  #sampleTokens(slot: number): void {
+  #sampleTokens(slot: i32): void {
     const { table } = this.#context.tables.tasks;
     const at = slot * table.slotWords;
     const tokens = table.doubles[slot * table.slotDoubles + TASK_TOKENS]!;
@@ -322,14 +323,14 @@ export class TaskEvents {
     );
   }
 
-  #kindOf(slot: number): number {
+  #kindOf(slot: i32): i32 {
     const { words, slotWords } = this.#context.tables.tasks.table;
     const at = slot * slotWords;
     return (words[at + TASK_FLAGS]! & FLAG_UNNAMED) !== 0 ? UNNAMED : words[at + TASK_KIND]!;
   }
 
   /** An end that no slot is left for still counts by what it brings itself. @param agent 0: the names had no room for it */
-  #endUntracked(workflow: number, agent: number, ts: number): void {
+  #endUntracked(workflow: i32, agent: i32, ts: f64): void {
     const { duration, tokens, status, parallel, length } = this.#context.event;
     const { arrived } = this.#context;
     const kind = this.#context.intern(FIELD_KIND);

@@ -19,6 +19,7 @@
  * who comes first is served, and the widest slots, which are made last, suffer first.
  */
 
+import { type Doubles, mostWord, ownDoubles, toWord, type Words } from '../model/memory.js';
 import { LEVELS, SLOT_RATIO, SLOTS_KEPT, slotAt, slotOfLevel } from '../model/windows.js';
 import { COUNT_WINDOWS_LOST } from '../state/board.js';
 import {
@@ -47,16 +48,16 @@ const LOW_PART = 64;
 export class Windows {
   readonly #tables: Tables;
   // Of the cells' table: a sample looks at them, and each step to them costs.
-  readonly #words: Int32Array;
-  readonly #doubles: Float64Array;
-  readonly #slotWords: number;
-  readonly #slotDoubles: number;
+  readonly #words: Words;
+  readonly #doubles: Doubles;
+  readonly #slotWords: i32;
+  readonly #slotDoubles: i32;
   readonly #buckets: Buckets;
-  readonly #histogram = new DenseHistogram();
-  readonly #moments = new Float64Array(MOMENT_LENGTH);
-  readonly #block = new Float64Array(MOMENT_LENGTH);
-  #arrived = Number.NaN;
-  #slot = 0;
+  readonly #histogram: DenseHistogram = new DenseHistogram();
+  readonly #moments: Doubles = ownDoubles(MOMENT_LENGTH);
+  readonly #block: Doubles = ownDoubles(MOMENT_LENGTH);
+  #arrived: f64 = Number.NaN;
+  #slot: i32 = 0;
 
   constructor(tables: Tables) {
     this.#tables = tables;
@@ -69,13 +70,13 @@ export class Windows {
   }
 
   /** Before a sample: the slot of its arrival is the cell's open one. Call outside of the cell's lock. */
-  open(cell: number, arrived: number): void {
+  open(cell: i32, arrived: f64): void {
     if (arrived !== this.#arrived) this.#setTime(arrived);
     if (this.#words[cell * this.#slotWords + WINDOW_OPEN] !== this.#slot) this.#openSlot(cell);
   }
 
   /** Call inside the cell's lock. */
-  add(cell: number, bucket: number, value: number): void {
+  add(cell: i32, bucket: i32, value: f64): void {
     const blocksAt = cell * this.#slotWords + WINDOW_BLOCKS;
     const first = this.#words[blocksAt]!;
     if (first === NO_ROOM) return;
@@ -94,12 +95,12 @@ export class Windows {
   }
 
   /** Moves all that a cell's windows hold into those of another. Call inside the locks of both. */
-  move(cell: number, into: number, arrived: number): void {
+  move(cell: i32, into: i32, arrived: f64): void {
     const { words, slotWords } = this.#tables.cells.table;
     const from = cell * slotWords;
     const to = into * slotWords;
     this.#setTime(arrived);
-    const slot = Math.max(this.#slot, words[from + WINDOW_UP_TO]!, words[to + WINDOW_UP_TO]!);
+    const slot = mostWord(this.#slot, mostWord(words[from + WINDOW_UP_TO]!, words[to + WINDOW_UP_TO]!));
     this.#moveOn(cell, slot);
     this.#moveOn(into, slot);
     words[to + WINDOW_UP_TO] = slot;
@@ -109,7 +110,7 @@ export class Windows {
     if (words[from + WINDOW_OPEN] !== 0) this.#close(cell);
     for (let level = 0; level < LEVELS; level++) {
       this.#mergeLists(from, to, level);
-      words[to + WINDOW_LOST + level] = Math.max(
+      words[to + WINDOW_LOST + level] = mostWord(
         words[to + WINDOW_LOST + level]!,
         words[from + WINDOW_LOST + level]!,
       );
@@ -118,16 +119,16 @@ export class Windows {
     stepVersion(words, from + WINDOW_VERSION);
   }
 
-  #setTime(arrived: number): void {
+  #setTime(arrived: f64): void {
     this.#arrived = arrived;
     this.#slot = slotAt(arrived);
   }
 
-  #openSlot(cell: number): void {
+  #openSlot(cell: i32): void {
     const { cells, windowBlocks } = this.#tables;
     const { table } = cells;
     // Arrivals never go back; if they did, what came late would count where the cell has come to.
-    const slot = Math.max(this.#slot, table.words[cell * table.slotWords + WINDOW_UP_TO]!);
+    const slot = mostWord(this.#slot, table.words[cell * table.slotWords + WINDOW_UP_TO]!);
     if (windowBlocks.swept < slot && this.#isLow()) {
       windowBlocks.setSwept(slot);
       for (let other = 1; other < table.top; other++) this.#moveOnLocked(other, slot);
@@ -154,7 +155,7 @@ export class Windows {
     );
   }
 
-  #moveOnLocked(cell: number, slot: number): void {
+  #moveOnLocked(cell: i32, slot: i32): void {
     const { table } = this.#tables.cells;
     if (!this.#holdsAnything(cell * table.slotWords)) return;
     table.lock(cell);
@@ -162,7 +163,7 @@ export class Windows {
     table.unlock(cell);
   }
 
-  #holdsAnything(at: number): boolean {
+  #holdsAnything(at: i32): boolean {
     const { words } = this.#tables.cells.table;
     if (words[at + WINDOW_OPEN] !== 0) return true;
     for (let level = 0; level < LEVELS; level++) if (words[at + WINDOW_OLDEST + level] !== 0) return true;
@@ -170,7 +171,7 @@ export class Windows {
   }
 
   /** Closes, rolls up and forgets what is over at `slot`. Call inside the cell's lock. */
-  #moveOn(cell: number, slot: number): void {
+  #moveOn(cell: i32, slot: i32): void {
     const { words, slotWords } = this.#tables.cells.table;
     const at = cell * slotWords;
     const upTo = words[at + WINDOW_UP_TO]!;
@@ -188,7 +189,7 @@ export class Windows {
   }
 
   /** The open slot becomes a block. */
-  #close(cell: number): void {
+  #close(cell: i32): void {
     const { cells, windowBuckets } = this.#tables;
     const { words, doubles, slotWords, slotDoubles } = cells.table;
     const at = cell * slotWords;
@@ -209,7 +210,7 @@ export class Windows {
   }
 
   /** There is no room for the open slot's histogram, and without it the slot counts nothing. */
-  #dropOpen(cell: number): void {
+  #dropOpen(cell: i32): void {
     const { cells, windowBuckets } = this.#tables;
     const { words, slotWords } = cells.table;
     const at = cell * slotWords;
@@ -221,7 +222,7 @@ export class Windows {
   }
 
   /** Of the blocks of the level below, those of each slot from `from` to before `to` become one of this level. */
-  #rollUp(at: number, level: number, from: number, to: number): void {
+  #rollUp(at: i32, level: i32, from: i32, to: i32): void {
     if (from >= to) return;
     const { words } = this.#tables.cells.table;
     const blocks = this.#tables.windowBlocks;
@@ -229,7 +230,7 @@ export class Windows {
     let block = words[at + WINDOW_OLDEST + level - 1]!;
     while (block !== 0 && blocks.slot(block) < from * ratio) block = blocks.newer(block);
     while (block !== 0 && blocks.slot(block) < to * ratio) {
-      const slot = Math.floor(blocks.slot(block) / ratio);
+      const slot = toWord(blocks.slot(block) / ratio);
       this.#histogram.clear();
       this.#moments.fill(0);
       do {
@@ -242,7 +243,7 @@ export class Windows {
   }
 
   /** A block of `#moments` and `#histogram`, at the end of the list of its level. */
-  #append(at: number, level: number, slot: number): void {
+  #append(at: i32, level: i32, slot: i32): void {
     const { words } = this.#tables.cells.table;
     const blocks = this.#tables.windowBlocks;
     const block = blocks.write(slot, this.#moments, this.#histogram);
@@ -256,19 +257,19 @@ export class Windows {
     words[at + WINDOW_NEWEST + level] = block;
   }
 
-  #lose(at: number, level: number, slot: number): void {
+  #lose(at: i32, level: i32, slot: i32): void {
     const { cells, windowBlocks, board } = this.#tables;
     const { words } = cells.table;
     let lost = slot;
     for (let above = level; above < LEVELS; above++) {
-      if (above > level) lost = Math.floor(lost / SLOT_RATIO[above]!);
+      if (above > level) lost = toWord(lost / SLOT_RATIO[above]!);
       if (lost > words[at + WINDOW_LOST + above]!) words[at + WINDOW_LOST + above] = lost;
     }
     windowBlocks.setLost(this.#slot);
     board.count(COUNT_WINDOWS_LOST);
   }
 
-  #forget(at: number, level: number, before: number): void {
+  #forget(at: i32, level: i32, before: i32): void {
     const { words } = this.#tables.cells.table;
     const blocks = this.#tables.windowBlocks;
     let block = words[at + WINDOW_OLDEST + level]!;
@@ -282,7 +283,7 @@ export class Windows {
   }
 
   /** Two lists in the order of time into one; blocks of one slot may follow each other in it. */
-  #mergeLists(from: number, to: number, level: number): void {
+  #mergeLists(from: i32, to: i32, level: i32): void {
     const { words } = this.#tables.cells.table;
     const blocks = this.#tables.windowBlocks;
     let left = words[to + WINDOW_OLDEST + level]!;

@@ -42,7 +42,7 @@ export class WorkflowEvents {
   readonly #context: EventContext;
   readonly #samples: Samples;
   readonly #numbers: WorkflowNumbers;
-  readonly #firstPhase: number;
+  readonly #firstPhase: i32;
 
   constructor(context: EventContext, samples: Samples, numbers: WorkflowNumbers) {
     this.#context = context;
@@ -51,7 +51,7 @@ export class WorkflowEvents {
     this.#firstPhase = samples.word('requirements');
   }
 
-  #find(): number {
+  #find(): i32 {
     const event = this.#context.event;
     const offset = event.offset[FIELD_WORKFLOW]!;
     return this.#context.tables.workflows.find(
@@ -63,7 +63,7 @@ export class WorkflowEvents {
   }
 
   /** The workflow that the event names, brought to life if it is not known, and touched. 0: it names none; −1: no room. */
-  touched(): number {
+  touched(): i32 {
     if (this.#context.event.length[FIELD_WORKFLOW] === 0) return 0;
     const workflows = this.#context.tables.workflows;
     const slot = this.#find();
@@ -72,7 +72,7 @@ export class WorkflowEvents {
     return slot;
   }
 
-  #create(implicit: boolean): number {
+  #create(implicit: boolean): i32 {
     const { workflows, limits, board } = this.#context.tables;
     const event = this.#context.event;
     while (workflows.live >= limits.maxLiveWorkflows) this.#displaceOldestLive();
@@ -98,14 +98,14 @@ export class WorkflowEvents {
   }
 
   /** Call inside the lock. */
-  #enterFirstPhase(slot: number): void {
+  #enterFirstPhase(slot: i32): void {
     const { workflows, names } = this.#context.tables;
     names.retain(this.#firstPhase);
     workflows.setNamed(workflows.byPhase, slot, this.#firstPhase);
   }
 
   /** A live workflow that nobody has touched for long: cancelled as stale, and kept among the recent ones. */
-  #makeStale(slot: number): void {
+  #makeStale(slot: i32): void {
     const { workflows, board } = this.#context.tables;
     workflows.table.lock(slot);
     workflows.setStatus(slot, STATUS_CANCELLED);
@@ -117,12 +117,12 @@ export class WorkflowEvents {
   }
 
   /** All that have been idle for too long. */
-  makeIdleStale(nowSeconds: number): void {
+  makeIdleStale(nowSeconds: f64): void {
     while (this.hasIdle(nowSeconds)) this.#makeStale(this.#context.tables.workflows.oldestLive);
   }
 
   /** Whether there is a live one without an event for `stale_after`. */
-  hasIdle(nowSeconds: number): boolean {
+  hasIdle(nowSeconds: f64): boolean {
     const { workflows, limits } = this.#context.tables;
     const { doubles, slotDoubles } = workflows.table;
     const oldest = workflows.oldestLive;
@@ -153,7 +153,7 @@ export class WorkflowEvents {
   }
 
   /** Forgets a workflow and all that hangs on it; what they counted stays counted. */
-  forget(slot: number): void {
+  forget(slot: i32): void {
     const { workflows, board } = this.#context.tables;
     this.#forgetTasks(slot);
     this.#numbers.drop(slot);
@@ -161,7 +161,7 @@ export class WorkflowEvents {
     board.count(COUNT_WORKFLOWS_EVICTED);
   }
 
-  #forgetTasks(slot: number): void {
+  #forgetTasks(slot: i32): void {
     const { tasks } = this.#context.tables;
     for (let task = tasks.first(slot); task !== 0; task = tasks.first(slot)) tasks.remove(task);
   }
@@ -204,7 +204,7 @@ export class WorkflowEvents {
   }
 
   /** A new run under the same id: only id and the number of the run stay. Call inside the lock. */
-  #beginRun(slot: number): void {
+  #beginRun(slot: i32): void {
     const { workflows, names } = this.#context.tables;
     const { words, doubles, slotWords, slotDoubles } = workflows.table;
     const at = slot * slotWords;
@@ -223,7 +223,7 @@ export class WorkflowEvents {
   }
 
   /** What a start names, it sets. Call inside the lock. */
-  #update(slot: number): void {
+  #update(slot: i32): void {
     const { workflows, names } = this.#context.tables;
     const { table } = workflows;
     const name = this.#nameOf(slot, FIELD_NAME);
@@ -242,14 +242,14 @@ export class WorkflowEvents {
     }
   }
 
-  #updatePhase(slot: number): void {
+  #updatePhase(slot: i32): void {
     const { workflows } = this.#context.tables;
     const phase = this.#nameOf(slot, FIELD_PHASE);
     if (phase !== 0) workflows.setNamed(workflows.byPhase, slot, phase);
   }
 
   /** The interned name in a field, with a reference; 0 where it is absent, or has no room, which the workflow's flag keeps. */
-  #nameOf(slot: number, field: number): number {
+  #nameOf(slot: i32, field: i32): i32 {
     if (this.#context.event.length[field] === 0) return 0;
     const ref = this.#context.intern(field);
     const { table } = this.#context.tables.workflows;
@@ -276,7 +276,7 @@ export class WorkflowEvents {
     if (slot > 0) this.#numbers.countGroup(slot, this.#context.line, speedup);
   }
 
-  #projectOf(slot: number): number {
+  #projectOf(slot: i32): i32 {
     const { words, slotWords } = this.#context.tables.workflows.table;
     return slot > 0 ? words[slot * slotWords + WORKFLOW_PROJECT]! : 0;
   }
@@ -325,7 +325,7 @@ export class WorkflowEvents {
     this.#keepRecentBounded();
   }
 
-  #sampleDuration(slot: number, duration: number): void {
+  #sampleDuration(slot: i32, duration: f64): void {
     const { words, slotWords } = this.#context.tables.workflows.table;
     const at = slot * slotWords;
     this.#samples.workflowDuration(
@@ -337,7 +337,7 @@ export class WorkflowEvents {
     );
   }
 
-  #sampleEfficiency(slot: number): void {
+  #sampleEfficiency(slot: i32): void {
     const { words, slotWords } = this.#context.tables.workflows.table;
     this.#samples.workflowEfficiency(
       this.#nameLabel(slot),
@@ -348,7 +348,7 @@ export class WorkflowEvents {
   }
 
   /** UNNAMED stands for the whole label set: the names had no room for one of them. */
-  #nameLabel(slot: number): number {
+  #nameLabel(slot: i32): i32 {
     const { words, slotWords } = this.#context.tables.workflows.table;
     const at = slot * slotWords;
     return (words[at + WORKFLOW_FLAGS]! & FLAG_UNNAMED) !== 0 ? UNNAMED : words[at + WORKFLOW_NAME]!;

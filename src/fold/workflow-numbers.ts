@@ -33,18 +33,18 @@ import { addCoverTo, addToCover } from './cover.js';
 import { addGroup } from './groups.js';
 import { IntervalUnion } from './interval-union.js';
 import { addCarrying } from './moments.js';
-import { efficiencyScore } from './report.js';
+import { efficiencyScore } from './scores.js';
 
 export class WorkflowNumbers {
   readonly #tables: Tables;
-  readonly #union = new IntervalUnion();
+  readonly #union: IntervalUnion = new IntervalUnion();
 
   constructor(tables: Tables) {
     this.#tables = tables;
   }
 
   /** A task has gone from one status to another. @param from 0: it was not known before */
-  countStatus(workflow: number, from: number, to: number): void {
+  countStatus(workflow: i32, from: i32, to: i32): void {
     if (workflow === 0) return;
     const { table } = this.#tables.workflows;
     table.lock(workflow);
@@ -52,7 +52,7 @@ export class WorkflowNumbers {
     table.unlock(workflow);
   }
 
-  #countStatus(workflow: number, from: number, to: number): void {
+  #countStatus(workflow: i32, from: i32, to: i32): void {
     const { words, slotWords } = this.#tables.workflows.table;
     const at = workflow * slotWords;
     if (from === 0) words[at + WORKFLOW_TASKS_TOTAL]! += 1;
@@ -61,14 +61,7 @@ export class WorkflowNumbers {
   }
 
   /** An execution has ended. @param from the status before, 0: none was known @param duration NaN: unknown; so for tokens */
-  countEnd(
-    workflow: number,
-    from: number,
-    status: number,
-    parallel: boolean,
-    duration: number,
-    tokens: number,
-  ): void {
+  countEnd(workflow: i32, from: i32, status: i32, parallel: boolean, duration: f64, tokens: f64): void {
     if (workflow === 0) return;
     const { table } = this.#tables.workflows;
     const { words, doubles } = table;
@@ -85,7 +78,7 @@ export class WorkflowNumbers {
   }
 
   /** A late start has said more of an execution that is counted. @param duration NaN: no news of it */
-  countLate(workflow: number, becameParallel: boolean, duration: number): void {
+  countLate(workflow: i32, becameParallel: boolean, duration: f64): void {
     if (workflow === 0) return;
     const { table } = this.#tables.workflows;
     table.lock(workflow);
@@ -95,7 +88,7 @@ export class WorkflowNumbers {
   }
 
   /** @param speedup NaN: the group has no duration */
-  countGroup(workflow: number, line: number, speedup: number): void {
+  countGroup(workflow: i32, line: f64, speedup: f64): void {
     const { workflows, names, board } = this.#tables;
     const { table } = workflows;
     const at = workflow * table.slotWords;
@@ -111,7 +104,7 @@ export class WorkflowNumbers {
   }
 
   /** An execution that has ended leaves its task's slot: to a new one under the same id, or with the task. */
-  keepInterval(workflow: number, ended: number, duration: number): void {
+  keepInterval(workflow: i32, ended: f64, duration: f64): void {
     const { workflows, names, board } = this.#tables;
     // A duration can be too short for a time since the epoch, and unknown.
     if (workflow === 0 || !(ended - duration < ended)) return;
@@ -125,7 +118,7 @@ export class WorkflowNumbers {
   }
 
   /** What an agent did in a task that has no slot any more. @param seconds NaN: unknown */
-  keepShare(workflow: number, agent: number, status: number, seconds: number): void {
+  keepShare(workflow: i32, agent: i32, status: i32, seconds: f64): void {
     if (workflow === 0 || agent === 0) return;
     const { shares, board } = this.#tables;
     const share = shares.of(workflow, agent);
@@ -141,7 +134,7 @@ export class WorkflowNumbers {
   }
 
   /** A task of a workflow that goes on is forgotten. */
-  keepTask(task: number): void {
+  keepTask(task: i32): void {
     const { words, doubles, slotWords, slotDoubles } = this.#tables.tasks.table;
     const at = task * slotWords;
     const d = task * slotDoubles;
@@ -154,7 +147,7 @@ export class WorkflowNumbers {
   }
 
   /** Forgets all that hangs on the workflow but its tasks: at a new run, and when it is forgotten itself. */
-  drop(workflow: number): void {
+  drop(workflow: i32): void {
     const { workflows, names, shares } = this.#tables;
     const { table } = workflows;
     const at = workflow * table.slotWords;
@@ -173,7 +166,7 @@ export class WorkflowNumbers {
     table.unlock(workflow);
   }
 
-  efficiency(workflow: number): number {
+  efficiency(workflow: i32): f64 {
     const { words, doubles, slotWords, slotDoubles } = this.#tables.workflows.table;
     const at = workflow * slotWords;
     const speedups = workflow * slotDoubles + WORKFLOW_SPEEDUPS;
@@ -187,14 +180,14 @@ export class WorkflowNumbers {
   }
 
   /** Seconds of all executions of the workflow so far: how long its tasks worked, one by one. */
-  busySeconds(workflow: number): number {
+  busySeconds(workflow: i32): f64 {
     const { doubles, slotDoubles } = this.#tables.workflows.table;
     const at = workflow * slotDoubles + WORKFLOW_SECONDS;
     return doubles[at]! + doubles[at + 1]!;
   }
 
   /** Seconds in which at least one of them did. A walk over its tasks: call it once a run. */
-  coveredSeconds(workflow: number): number {
+  coveredSeconds(workflow: i32): f64 {
     const { tasks, workflows, names } = this.#tables;
     const { words, doubles, slotWords, slotDoubles } = tasks.table;
     const union = this.#union;

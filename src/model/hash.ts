@@ -8,12 +8,12 @@ export const HASH_SEED = 0x811c9dc5 | 0;
 const PRIME = 0x01000193;
 
 /** One word into the running hash. The rotation carries the high bits down, which the multiplication alone never does. */
-export function hashWord(hash: number, word: number): number {
+export function hashWord(hash: i32, word: i32): i32 {
   const mixed = Math.imul(hash ^ word, PRIME);
   return (mixed << 13) | (mixed >>> 19);
 }
 
-export function hashEnd(hash: number, byteLength: number): number {
+export function hashEnd(hash: i32, byteLength: i32): i32 {
   let h = hash ^ byteLength;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
@@ -21,7 +21,7 @@ export function hashEnd(hash: number, byteLength: number): number {
 }
 
 /** @returns a signed 32-bit integer */
-export function hashBytes(bytes: Uint8Array, start: number, length: number): number {
+export function hashBytes(bytes: Uint8Array, start: i32, length: i32): i32 {
   let hash = HASH_SEED;
   const end = start + length;
   let i = start;

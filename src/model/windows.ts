@@ -17,11 +17,11 @@ export const SLOTS_KEPT = [12, 12, 12, 24] as const;
 export const WINDOW_SECONDS = [60, 300, 3600, 86400] as const;
 
 /** The slot of level 0. */
-export function slotAt(seconds: number): number {
-  return Math.floor(seconds / SLOT_SECONDS[0]);
+export function slotAt(seconds: f64): i32 {
+  return Math.floor(seconds / SLOT_SECONDS[0]) as i32;
 }
 
 /** The slot of a level that this slot of level 0 lies in. */
-export function slotOfLevel(level: number, slot: number): number {
-  return Math.floor((slot * SLOT_SECONDS[0]) / SLOT_SECONDS[level]!);
+export function slotOfLevel(level: i32, slot: i32): i32 {
+  return Math.floor(((slot as f64) * SLOT_SECONDS[0]) / SLOT_SECONDS[level]!) as i32;
 }

@@ -9,7 +9,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { type ArchiveFiles, NODE_FILES } from '../archive/archive-files.js';
 import { freeNativeMemory, nativeMemoryIsHeld } from '../archive/lz4.js';
-import { HOUR_SECONDS, hourHolds, hourOf, hourRowHolds } from '../fold/hours.js';
+import { hourHolds, hourRowHolds } from '../fold/hour-sums.js';
+import { HOUR_SECONDS, hourOf } from '../fold/hours.js';
 import { MOMENT_LENGTH, mergeMoments, summarize } from '../fold/moments.js';
 import { reportOf } from '../fold/report.js';
 import { listRollupFiles, readRollupFile } from '../rollups/rollup-files.js';

@@ -44,6 +44,9 @@
  * shared memory goes byte by byte unless the phases match (2 against 11 GB/s).
  */
 
+import type { Allocate } from '../model/linear-memory.js';
+import { allocatePart, type MemoryPart } from '../model/memory.js';
+
 export const CURSOR_STRIDE = 32; // in Int32
 export const CURSOR_PUBLISHED = 0;
 export const CURSOR_FOLDED = 1 * CURSOR_STRIDE;
@@ -94,16 +97,20 @@ export interface RingMemory {
   /** The position at which an empty ring begins: 0 but in tests, which begin shortly before 2^32. */
   readonly origin: number;
   readonly cursors: SharedArrayBuffer;
-  readonly data: SharedArrayBuffer;
+  readonly data: MemoryPart;
 }
 
 /** @param capacityBytes a power of two */
-export function allocateRing(capacityBytes: number, origin = 0): RingMemory {
+export function allocateRing(
+  capacityBytes: number,
+  origin = 0,
+  allocate: Allocate = allocatePart,
+): RingMemory {
   const memory = {
     capacityBytes,
     origin,
     cursors: new SharedArrayBuffer(CURSOR_COUNT * CURSOR_STRIDE * 4),
-    data: new SharedArrayBuffer(capacityBytes),
+    data: allocate(capacityBytes),
   };
   const cursors = new Int32Array(memory.cursors);
   for (let at = CURSOR_PUBLISHED; at <= CURSOR_ASKED; at += CURSOR_STRIDE) cursors[at] = origin | 0;

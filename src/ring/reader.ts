@@ -3,6 +3,7 @@
  * follows `published`, the archive follows `folded`. Layout and memory order: layout.ts.
  */
 
+import { doublesOf, wordsOf } from '../model/memory.js';
 import {
   KIND_PAD,
   positionOf,
@@ -41,10 +42,10 @@ export class RingReader {
    */
   constructor(memory: RingMemory, gate: number, position: number) {
     this.memory = memory;
-    this.bytes = new Uint8Array(memory.data);
+    this.bytes = memory.data;
     this.cursors = new Int32Array(memory.cursors);
-    this.#words = new Int32Array(memory.data);
-    this.#doubles = new Float64Array(memory.data);
+    this.#words = wordsOf(memory.data);
+    this.#doubles = doublesOf(memory.data);
     this.#gate = gate;
     this.#capacityBytes = memory.capacityBytes;
     this.position = position;

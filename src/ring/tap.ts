@@ -18,6 +18,7 @@
  * A stale view of `folded` shows fewer records than there are.
  */
 
+import { wordsOf } from '../model/memory.js';
 import {
   CURSOR_ARCHIVED,
   CURSOR_FOLDED,
@@ -61,8 +62,8 @@ export class RingTap {
 
   /** @param payloadBytesMax the most that the writer reserves for one record */
   constructor(memory: RingMemory, payloadBytesMax: number) {
-    this.#shared = new Uint8Array(memory.data);
-    this.#sharedWords = new Int32Array(memory.data);
+    this.#shared = memory.data;
+    this.#sharedWords = wordsOf(memory.data);
     this.#cursors = new Int32Array(memory.cursors);
     this.#capacityBytes = memory.capacityBytes;
     this.#reservedBytesMax = 2 * (RECORD_HEADER_BYTES + 16 + payloadBytesMax);

@@ -1,6 +1,7 @@
 /** The writing end of the ring: one thread, which reserves, fills and publishes. Layout and memory order: layout.ts. */
 
 import assert from 'node:assert/strict';
+import { doublesOf, wordsOf } from '../model/memory.js';
 import {
   CURSOR_ARCHIVED,
   CURSOR_PUBLISHED,
@@ -36,10 +37,10 @@ export class RingWriter {
   #reservedEnd = 0;
 
   constructor(memory: RingMemory) {
-    this.bytes = new Uint8Array(memory.data);
+    this.bytes = memory.data;
     this.#cursors = new Int32Array(memory.cursors);
-    this.#words = new Int32Array(memory.data);
-    this.#doubles = new Float64Array(memory.data);
+    this.#words = wordsOf(memory.data);
+    this.#doubles = doublesOf(memory.data);
     this.capacityBytes = memory.capacityBytes;
     this.#published = positionOf(Atomics.load(this.#cursors, CURSOR_PUBLISHED), memory.origin);
     this.#freed = this.#published;

@@ -3,7 +3,8 @@
  * and names stand as text, since the numbers of names mean something in one state alone. README.md has the fields.
  */
 
-import { collectHour, HOUR_SECONDS, hourHolds, hourRowHolds } from '../fold/hours.js';
+import { collectHour, hourHolds, hourRowHolds } from '../fold/hour-sums.js';
+import { HOUR_SECONDS } from '../fold/hours.js';
 import { MOMENT_LENGTH } from '../fold/moments.js';
 import { DenseHistogram } from '../state/dense-histogram.js';
 import {

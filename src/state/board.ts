@@ -3,6 +3,8 @@
  * fold made (the contract's `state.counts`). Doubles with one writer, the fold; part of what a checkpoint keeps.
  */
 
+import { type Doubles, doublesOf, type MemoryPart } from '../model/memory.js';
+
 export const STATE_COUNTS = [
   'task_restarts',
   'task_duplicate_ends',
@@ -53,53 +55,53 @@ const COUNTS = 8;
 export const BOARD_LIMITS = 128;
 
 export class Board {
-  readonly #doubles: Float64Array;
+  readonly #doubles: Doubles;
 
-  constructor(memory: SharedArrayBuffer) {
-    this.#doubles = new Float64Array(memory);
+  constructor(memory: MemoryPart) {
+    this.#doubles = doublesOf(memory);
   }
 
   /** Number of the last accepted line that is folded; 0: none. */
-  get line(): number {
+  get line(): f64 {
     return this.#doubles[LINE]!;
   }
 
   /** Arrival of that line, µs. */
-  get arrivedUs(): number {
+  get arrivedUs(): f64 {
     return this.#doubles[ARRIVED]!;
   }
 
-  setLine(line: number, arrivedUs: number): void {
+  setLine(line: f64, arrivedUs: f64): void {
     this.#doubles[LINE] = line;
     this.#doubles[ARRIVED] = arrivedUs;
   }
 
   /** How many ticks have changed the state: the number of the last one. */
-  get ticks(): number {
+  get ticks(): f64 {
     return this.#doubles[TICKS]!;
   }
 
-  setTicks(ticks: number): void {
+  setTicks(ticks: f64): void {
     this.#doubles[TICKS] = ticks;
   }
 
   /** The hour (since the epoch) that is open, of the last line that is folded; 0: there was none. */
-  get hour(): number {
+  get hour(): f64 {
     return this.#doubles[HOUR]!;
   }
 
   /** The last one before it of which there is a roll-up; 0: there is none. */
-  get hourBefore(): number {
+  get hourBefore(): f64 {
     return this.#doubles[HOUR_BEFORE]!;
   }
 
-  setHour(hour: number, before: number): void {
+  setHour(hour: f64, before: f64): void {
     this.#doubles[HOUR] = hour;
     this.#doubles[HOUR_BEFORE] = before;
   }
 
   /** Odd while the hour changes and what the tables hold of it is cleared; another even number afterwards. */
-  get hourVersion(): number {
+  get hourVersion(): f64 {
     return this.#doubles[HOUR_VERSION]!;
   }
 
@@ -107,7 +109,7 @@ export class Board {
     this.#doubles[HOUR_VERSION]! += 1;
   }
 
-  count(which: number): void {
+  count(which: i32): void {
     this.#doubles[COUNTS + which]! += 1;
   }
 

@@ -30,10 +30,19 @@
  * The cells but those of overflow are linked by when they were last sampled, to a slot of the finest windows (5 s).
  */
 
-import { HASH_SEED, hashBytes, hashEnd, hashWord } from '../model/hash.js';
-import { CELL_BYTES, OVERFLOW_CELLS } from './layout.js';
-import type { Limits } from './limits.js';
+import { TAGS_MAX } from '../model/event.js';
+import { HASH_SEED, hashEnd, hashWord } from '../model/hash.js';
+import {
+  type ByteView,
+  loadAtomic,
+  type MemoryPart,
+  ownWords,
+  viewOfWords,
+  type Words,
+} from '../model/memory.js';
+import type { LimitsInForce } from './limits-in-force.js';
 import type { Names } from './names.js';
+import { CELL_BYTES, OVERFLOW_CELLS } from './slot-bytes.js';
 import { SlotIndex } from './slot-index.js';
 import { HEAD_OWN, type SlotFields, SlotTable } from './slot-table.js';
 
@@ -81,7 +90,7 @@ const NEWEST = HEAD_OWN + 3;
 
 /** The labels and the histogram lie elsewhere, and are compared by themselves. */
 export const CELL_FIELDS: SlotFields = {
-  names: { [METRIC]: 'metric' },
+  names: [[METRIC, 'metric']],
   places: [
     LOCK,
     HASH,
@@ -94,40 +103,34 @@ export const CELL_FIELDS: SlotFields = {
     WINDOW_BLOCKS,
     HOUR_BLOCKS,
   ].concat([0, 1, 2, 3].flatMap((level) => [WINDOW_OLDEST + level, WINDOW_NEWEST + level])),
-  words: { [FLAGS]: 'flags' },
-  doubles: {
-    [CELL_COUNT]: 'count',
-    [CELL_COUNT + 1]: 'first',
-    [CELL_COUNT + 2]: 'mean',
-    [CELL_COUNT + 3]: 'mean error',
-    [CELL_COUNT + 4]: 'm2',
-    [CELL_COUNT + 5]: 'm2 error',
-    [CELL_COUNT + 6]: 'sum',
-    [CELL_COUNT + 7]: 'sum error',
-    [CELL_COUNT + 8]: 'min',
-    [CELL_COUNT + 9]: 'max',
-    [CELL_ZEROS]: 'zeros',
-    [CELL_SINCE]: 'since',
-    [CELL_TOUCHED]: 'touched',
-    [HOUR_COUNT]: 'count of the hour',
-  },
+  words: [[FLAGS, 'flags']],
+  doubles: [
+    [CELL_COUNT, 'count'],
+    [CELL_COUNT + 1, 'first'],
+    [CELL_COUNT + 2, 'mean'],
+    [CELL_COUNT + 3, 'mean error'],
+    [CELL_COUNT + 4, 'm2'],
+    [CELL_COUNT + 5, 'm2 error'],
+    [CELL_COUNT + 6, 'sum'],
+    [CELL_COUNT + 7, 'sum error'],
+    [CELL_COUNT + 8, 'min'],
+    [CELL_COUNT + 9, 'max'],
+    [CELL_ZEROS, 'zeros'],
+    [CELL_SINCE, 'since'],
+    [CELL_TOUCHED, 'touched'],
+    [HOUR_COUNT, 'count of the hour'],
+  ],
 };
 
 export class Cells {
   readonly table: SlotTable;
   readonly #index: SlotIndex;
   readonly #names: Names;
-  readonly #limits: Pick<Limits, 'maxSeries'>;
-  readonly #labelBytes = new Uint8Array(256);
-  readonly #labelWords = new Int32Array(this.#labelBytes.buffer);
-  readonly #labelView = new DataView(this.#labelBytes.buffer);
+  readonly #limits: LimitsInForce;
+  readonly #labelWords: Words = ownWords(2 * TAGS_MAX);
+  readonly #labelView: ByteView = viewOfWords(this.#labelWords);
 
-  constructor(
-    memory: SharedArrayBuffer,
-    index: SharedArrayBuffer,
-    names: Names,
-    limits: Pick<Limits, 'maxSeries'>,
-  ) {
+  constructor(memory: MemoryPart, index: MemoryPart, names: Names, limits: LimitsInForce) {
     this.table = new SlotTable(memory, CELL_BYTES);
     this.#index = new SlotIndex(index);
     this.#names = names;
@@ -139,22 +142,26 @@ export class Cells {
    * @param labels references [key, value, key, value, …], sorted by key; they and `metric` stay the caller's
    * @returns the slot, or 0 if there is no room for one more
    */
-  find(metric: number, labels: Int32Array, labelCount: number): number {
+  find(metric: i32, labels: Words, labelCount: i32): i32 {
     const hash = this.#hash(metric, labels, labelCount);
     const words = this.table.words;
-    for (let place = this.#index.home(hash); ; place = this.#index.next(place)) {
-      const slot = this.#index.slotAt(place);
-      if (slot === 0) return 0;
-      if (this.#index.hashAt(place) === hash) {
+    const index = this.#index;
+    let place = index.home(hash);
+    let slot = index.slotAt(place);
+    while (slot !== 0) {
+      if (index.hashAt(place) === hash) {
         const at = slot * this.table.slotWords;
         if (words[at + METRIC] === metric && this.#sameLabels(words[at + LABELS]!, labels, labelCount))
           return slot;
       }
+      place = index.next(place);
+      slot = index.slotAt(place);
     }
+    return 0;
   }
 
   /** @param overflow whether the cell may use the room that is kept for overflow cells */
-  create(metric: number, labels: Int32Array, labelCount: number, overflow: boolean): number {
+  create(metric: i32, labels: Words, labelCount: i32, overflow: boolean): i32 {
     const overflows = this.table.words[OVERFLOWS]!;
     if (overflow ? overflows >= OVERFLOW_CELLS : this.table.used - overflows >= this.#limits.maxSeries)
       return 0;
@@ -181,22 +188,22 @@ export class Cells {
   }
 
   /** Forgets a cell that is no overflow cell, and has no blocks any more. */
-  remove(slot: number): void {
+  remove(slot: i32): void {
     const words = this.table.words;
     const at = slot * this.table.slotWords;
     const metric = words[at + METRIC]!;
     const block = words[at + LABELS]!;
-    const labels = this.labels(slot);
     this.#unlink(slot);
     this.#index.remove(words[at + HASH]!, slot);
     this.table.give(slot);
-    for (const ref of labels) this.#names.release(ref);
+    const references = block === 0 ? 0 : this.#names.lengthOf(block) >> 2;
+    for (let i = 0; i < references; i++) this.#names.release(this.#names.wordOf(block, i));
     this.#names.free(block);
     this.#names.release(metric);
   }
 
   /** Makes it the one that was sampled last. */
-  touch(slot: number): void {
+  touch(slot: i32): void {
     const words = this.table.words;
     if (words[NEWEST] === slot || this.isOverflow(slot)) return;
     this.#unlink(slot);
@@ -204,20 +211,20 @@ export class Cells {
   }
 
   /** The one without a sample for longest, to a slot of the finest windows; 0: none. */
-  get oldest(): number {
+  get oldest(): i32 {
     return this.table.words[OLDEST]!;
   }
 
-  isOverflow(slot: number): boolean {
+  isOverflow(slot: i32): boolean {
     return (this.table.words[slot * this.table.slotWords + FLAGS]! & FLAG_OVERFLOW) !== 0;
   }
 
   /** 0: the slot holds no cell. */
-  serial(slot: number): number {
+  serial(slot: i32): i32 {
     return this.table.words[slot * this.table.slotWords + SERIAL]!;
   }
 
-  hash(slot: number): number {
+  hash(slot: i32): i32 {
     return this.table.words[slot * this.table.slotWords + HASH]!;
   }
 
@@ -231,13 +238,13 @@ export class Cells {
   }
 
   /** For readers of sums over several cells: the version of the moves, or −1 while there is one. */
-  movesVersion(): number {
+  movesVersion(): i32 {
     return this.table.version(HEAD);
   }
 
   /** For readers: the version of the windows' lists, or −1 while they change. */
-  windowsVersion(slot: number): number {
-    const version = Atomics.load(this.table.words, slot * this.table.slotWords + WINDOW_VERSION);
+  windowsVersion(slot: i32): i32 {
+    const version = loadAtomic(this.table.words, slot * this.table.slotWords + WINDOW_VERSION);
     return (version & 1) === 0 ? version : -1;
   }
 
@@ -245,41 +252,41 @@ export class Cells {
    * The block of the overflow's labels (one pair), which all overflow cells share. Called once before anything else is
    * stored: when overflow cells come to life the names may have no room for one more.
    */
-  overflowBlock(labels: Int32Array): number {
+  overflowBlock(labels: Words): i32 {
     this.#labelWords[0] = labels[0]!;
     this.#labelWords[1] = labels[1]!;
-    const hash = hashBytes(this.#labelBytes, 0, 8);
+    const hash = hashEnd(hashWord(hashWord(HASH_SEED, labels[0]!), labels[1]!), 8);
     const names = this.#names;
     return names.find(this.#labelView, 0, 8, hash) || names.intern(this.#labelView, 0, 8, hash);
   }
 
-  get used(): number {
+  get used(): i32 {
     return this.table.used;
   }
 
-  metric(slot: number): number {
+  metric(slot: i32): i32 {
     return this.table.words[slot * this.table.slotWords + METRIC]!;
   }
 
-  blocks(slot: number): number {
+  blocks(slot: i32): i32 {
     return this.table.words[slot * this.table.slotWords + BLOCKS]!;
   }
 
-  setBlocks(slot: number, first: number): void {
+  setBlocks(slot: i32, first: i32): void {
     this.table.words[slot * this.table.slotWords + BLOCKS] = first;
   }
 
   /** For readers: the label references of a cell, [key, value, …]. */
-  labels(slot: number): number[] {
+  labels(slot: i32): i32[] {
     const block = this.table.words[slot * this.table.slotWords + LABELS]!;
     if (block === 0) return [];
     const count = Math.min(this.#names.lengthOf(block) >> 2, 32);
-    const refs: number[] = [];
+    const refs: i32[] = [];
     for (let i = 0; i < count; i++) refs.push(this.#names.wordOf(block, i));
     return refs;
   }
 
-  get indexBytes(): number {
+  get indexBytes(): f64 {
     return this.#index.usedBytes;
   }
 
@@ -290,7 +297,7 @@ export class Cells {
     this.#index.clear();
   }
 
-  #link(slot: number): void {
+  #link(slot: i32): void {
     const words = this.table.words;
     const size = this.table.slotWords;
     const newest = words[NEWEST]!;
@@ -301,7 +308,7 @@ export class Cells {
     words[NEWEST] = slot;
   }
 
-  #unlink(slot: number): void {
+  #unlink(slot: i32): void {
     const words = this.table.words;
     const size = this.table.slotWords;
     const older = words[slot * size + OLDER]!;
@@ -312,19 +319,19 @@ export class Cells {
     else words[NEWEST] = older;
   }
 
-  #storeLabels(labels: Int32Array, labelCount: number): number {
+  #storeLabels(labels: Words, labelCount: i32): i32 {
     if (labelCount === 0) return 0;
     for (let i = 0; i < labelCount * 2; i++) this.#labelWords[i] = labels[i]!;
     return this.#names.store(this.#labelView, 0, labelCount * 8);
   }
 
-  #hash(metric: number, labels: Int32Array, labelCount: number): number {
+  #hash(metric: i32, labels: Words, labelCount: i32): i32 {
     let hash = hashWord(HASH_SEED, metric);
     for (let i = 0; i < labelCount * 2; i++) hash = hashWord(hash, labels[i]!);
     return hashEnd(hash, labelCount);
   }
 
-  #sameLabels(block: number, labels: Int32Array, labelCount: number): boolean {
+  #sameLabels(block: i32, labels: Words, labelCount: i32): boolean {
     if (labelCount === 0) return block === 0;
     if (block === 0 || this.#names.lengthOf(block) !== labelCount * 8) return false;
     for (let i = 0; i < labelCount * 2; i++) {

@@ -22,8 +22,9 @@
 
 import assert from 'node:assert/strict';
 import { hashBytes } from '../model/hash.js';
-import { CLIENT_BYTES } from './layout.js';
+import { allocatePart, bytesOf, doublesOf, type MemoryPart, wordsOf } from '../model/memory.js';
 import { stepVersion } from './sequence-lock.js';
+import { CLIENT_BYTES } from './slot-bytes.js';
 import { SlotIndex, slotIndexBytes } from './slot-index.js';
 
 const SLOT_WORDS = CLIENT_BYTES / 4;
@@ -51,10 +52,10 @@ export class Clients {
   #order: ActivityOrder | null = null;
   #index: SlotIndex | null = null;
 
-  constructor(memory: SharedArrayBuffer) {
-    this.#words = new Int32Array(memory);
-    this.#doubles = new Float64Array(memory);
-    this.#bytes = new Uint8Array(memory);
+  constructor(memory: MemoryPart) {
+    this.#words = wordsOf(memory);
+    this.#doubles = doublesOf(memory);
+    this.#bytes = bytesOf(memory);
     this.#slots = Math.floor(memory.byteLength / CLIENT_BYTES);
     if (this.#words[TOP] === 0) this.#words[TOP] = 1;
   }
@@ -223,7 +224,7 @@ export class Clients {
 
   #open(): void {
     const words = this.#words;
-    const index = new SlotIndex(new SharedArrayBuffer(slotIndexBytes(this.#slots)));
+    const index = new SlotIndex(allocatePart(slotIndexBytes(this.#slots)));
     const order = new ActivityOrder(this.#slots);
     const known: number[] = [];
     for (let slot = words[TOP]! - 1; slot > 0; slot--) {

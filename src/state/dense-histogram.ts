@@ -3,19 +3,20 @@
  * its key, so in the order of the values (histogram.ts). A bit for each counter that is not 0 makes walking and clearing cost what is in it, and not what could be.
  */
 
+import { type Doubles, mostWord, ownDoubles, ownWords, type Words } from '../model/memory.js';
 import { KEYS, keyOfBucket, OCTAVE_MAX } from './histogram.js';
 
 const MASKS = KEYS >> 5;
 
 export class DenseHistogram {
-  readonly counts = new Float64Array(KEYS);
-  readonly #masks = new Int32Array(MASKS);
+  readonly counts: Doubles = ownDoubles(KEYS);
+  readonly #masks: Words = ownWords(MASKS);
   /** Masks outside of these are 0. */
-  #lowest = MASKS;
-  #highest = -1;
+  #lowest: i32 = MASKS;
+  #highest: i32 = -1;
 
   /** @param key below KEYS; a torn read may bring another one, which is not counted */
-  add(key: number, count: number): void {
+  add(key: i32, count: f64): void {
     if (key < 0 || key >= KEYS) return;
     const mask = key >> 5;
     this.#masks[mask]! |= 1 << (key & 31);
@@ -28,7 +29,7 @@ export class DenseHistogram {
    * Adds the counters of one octave: one word of the mask, and no look at counters that are 0.
    * @param octave and `mask` as in a block (histogram.ts) @param from of its 32 counters
    */
-  addOctave(octave: number, mask: number, source: Float64Array, from: number): void {
+  addOctave(octave: i32, mask: i32, source: Doubles, from: i32): void {
     const key = keyOfBucket(octave << 5);
     if (octave > OCTAVE_MAX || key < 0 || key >= KEYS) {
       this.#addMirrored(key, mask, source, from);
@@ -45,7 +46,7 @@ export class DenseHistogram {
     if (word > this.#highest) this.#highest = word;
   }
 
-  #addMirrored(key: number, mask: number, source: Float64Array, from: number): void {
+  #addMirrored(key: i32, mask: i32, source: Doubles, from: i32): void {
     for (let bits = mask; bits !== 0; bits &= bits - 1) {
       const i = 31 - Math.clz32(bits & -bits);
       this.add(key - i, source[from + i]!);
@@ -57,8 +58,8 @@ export class DenseHistogram {
   }
 
   /** The first key behind this one whose counter is not 0; −1: there is none. Begin with −1. */
-  next(key: number): number {
-    let mask = Math.max((key + 1) >> 5, this.#lowest);
+  next(key: i32): i32 {
+    let mask = mostWord((key + 1) >> 5, this.#lowest);
     if (mask > this.#highest) return -1;
     let bits = this.#masks[mask]!;
     if (mask === (key + 1) >> 5) bits &= -1 << ((key + 1) & 31);
@@ -69,8 +70,8 @@ export class DenseHistogram {
     return (mask << 5) + 31 - Math.clz32(bits & -bits);
   }
 
-  total(): number {
-    let sum = 0;
+  total(): f64 {
+    let sum: f64 = 0;
     for (let key = this.next(-1); key >= 0; key = this.next(key)) sum += this.counts[key]!;
     return sum;
   }

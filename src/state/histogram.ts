@@ -13,8 +13,17 @@
  * `mask` has a bit for each counter that is not 0, so that a reader looks at those alone: most cells have few values.
  */
 
+import {
+  type Doubles,
+  highWord,
+  type MemoryPart,
+  ownDoubles,
+  ownWords,
+  type Words,
+  withHighWord,
+} from '../model/memory.js';
 import type { DenseHistogram } from './dense-histogram.js';
-import { BUCKETS_BYTES } from './layout.js';
+import { BUCKETS_BYTES } from './slot-bytes.js';
 import { SlotTable } from './slot-table.js';
 
 export const BUCKETS_PER_OCTAVE = 32;
@@ -33,46 +42,47 @@ const LIST_STEPS_MAX = 2 * (OCTAVE_MAX - OCTAVE_MIN + 1);
 /** Bounds of the buckets of [1, 2]: 2^(i/32). */
 const BOUNDS = boundsOfOctave();
 /** For the top 8 bits of the fraction, the bucket of the smallest value that begins with them. */
-const FIRST_GUESS = new Int8Array(256);
-for (let i = 0; i < 256; i++) {
-  let bucket = 0;
-  while (bucket < 31 && 1 + i / 256 > BOUNDS[bucket + 1]!) bucket++;
-  FIRST_GUESS[i] = bucket;
+const FIRST_GUESS = firstGuesses();
+
+function firstGuesses(): Words {
+  const guesses = ownWords(256);
+  for (let i = 0; i < 256; i++) {
+    let bucket = 0;
+    while (bucket < 31 && 1 + (i as f64) / 256 > BOUNDS[bucket + 1]!) bucket++;
+    guesses[i] = bucket;
+  }
+  return guesses;
 }
 
 /**
  * 2^(i/32) as products of the correctly rounded 2^(1/2), 2^(1/4), …: the same on every machine and in every version
  * of Node, which `Math.pow` does not promise, and a bucket's bound must not move between fold and replay.
  */
-function boundsOfOctave(): Float64Array {
-  const bounds = new Float64Array(BUCKETS_PER_OCTAVE + 1);
-  const roots = [Math.SQRT2];
-  for (let i = 1; i < 5; i++) roots.push(Math.sqrt(roots[i - 1]!));
+function boundsOfOctave(): Doubles {
+  const bounds = ownDoubles(BUCKETS_PER_OCTAVE + 1);
+  const roots = ownDoubles(5);
+  roots[0] = Math.SQRT2;
+  for (let i = 1; i < 5; i++) roots[i] = Math.sqrt(roots[i - 1]!);
   for (let i = 0; i < BUCKETS_PER_OCTAVE; i++) {
-    let bound = 1;
-    for (let bit = 0; bit < 5; bit++) if (i & (1 << bit)) bound *= roots[4 - bit]!;
+    let bound: f64 = 1;
+    for (let bit = 0; bit < 5; bit++) if ((i & (1 << bit)) !== 0) bound *= roots[4 - bit]!;
     bounds[i] = bound;
   }
   bounds[BUCKETS_PER_OCTAVE] = 2;
   return bounds;
 }
 
-const probe = new Float64Array(1);
-const probeWords = new Int32Array(probe.buffer);
-
 /**
  * The bucket of a finite value: (octave << 5 | index), the octave shifted by NEGATIVE for negative values, or
  * ZERO_BUCKET. The octave is the exponent of the double, so there is no logarithm and no rounding in it.
  */
-export function bucketOf(value: number): number {
-  probe[0] = value;
-  const high = probeWords[1]!;
+export function bucketOf(value: f64): i32 {
+  const high = highWord(value);
   const negative = high < 0 ? NEGATIVE : 0;
   let octave = ((high >>> 20) & 0x7ff) - 1023;
   if (octave < OCTAVE_MIN) return ZERO_BUCKET;
   if (octave > OCTAVE_MAX) return ((OCTAVE_MAX + negative) << 5) | 31;
-  probeWords[1] = (high & 0x000f_ffff) | 0x3ff0_0000;
-  const fraction = probe[0]!;
+  const fraction = withHighWord(value, (high & 0x000f_ffff) | 0x3ff0_0000);
   let index = FIRST_GUESS[(high >>> 12) & 0xff]!;
   while (index < 31 && fraction > BOUNDS[index + 1]!) index++;
   if (fraction === 1) {
@@ -96,20 +106,20 @@ export const KEYS = FIRST_POSITIVE_KEY + POSITIVE_BUCKETS;
  *   0 …… 4095 │ 4096 │ (none) │ 4128 …… 8223
  *   negative  │ zero │        │ positive
  */
-export function keyOfBucket(bucket: number): number {
+export function keyOfBucket(bucket: i32): i32 {
   if (bucket === ZERO_BUCKET) return ZERO_KEY;
   if (bucket >> 5 > OCTAVE_MAX) return ZERO_KEY - 1 - (bucket - ((OCTAVE_MIN + NEGATIVE) << 5));
   return FIRST_POSITIVE_KEY + (bucket - (OCTAVE_MIN << 5));
 }
 
-export function bucketOfKey(key: number): number {
+export function bucketOfKey(key: i32): i32 {
   if (key < ZERO_KEY) return ZERO_KEY - 1 - key + ((OCTAVE_MIN + NEGATIVE) << 5);
   if (key < FIRST_POSITIVE_KEY) return ZERO_BUCKET;
   return key - FIRST_POSITIVE_KEY + (OCTAVE_MIN << 5);
 }
 
 /** The geometric middle of a bucket. */
-export function valueOfBucket(bucket: number): number {
+export function valueOfBucket(bucket: i32): f64 {
   if (bucket === ZERO_BUCKET) return 0;
   let octave = bucket >> 5;
   const negative = octave > OCTAVE_MAX;
@@ -122,20 +132,20 @@ export function valueOfBucket(bucket: number): number {
 export class Buckets {
   readonly #table: SlotTable;
 
-  constructor(memory: SharedArrayBuffer) {
+  constructor(memory: MemoryPart) {
     this.#table = new SlotTable(memory, BUCKETS_BYTES);
   }
 
-  get used(): number {
+  get used(): i32 {
     return this.#table.used;
   }
 
-  get free(): number {
+  get free(): i32 {
     return this.#table.free;
   }
 
   /** So many blocks may be in use, and the head. */
-  setLimit(blocks: number): void {
+  setLimit(blocks: f64): void {
     this.#table.setLimit(blocks);
   }
 
@@ -143,7 +153,7 @@ export class Buckets {
    * Counts a value in the list that begins at `first`.
    * @returns the list's first block (a new one where `first` was 0), or -1 if a block is needed and none is left
    */
-  count(first: number, bucket: number): number {
+  count(first: i32, bucket: i32): i32 {
     const table = this.#table;
     const octave = bucket >> 5;
     let block = first;
@@ -169,12 +179,12 @@ export class Buckets {
     return first;
   }
 
-  get usedBytes(): number {
+  get usedBytes(): f64 {
     return this.#table.usedBytes;
   }
 
   /** Adds the list's counters. For readers, too: bounded, whatever the links say meanwhile. */
-  collect(first: number, into: DenseHistogram): void {
+  collect(first: i32, into: DenseHistogram): void {
     const { words, doubles, slotWords, slotDoubles, top } = this.#table;
     let block = first;
     for (let steps = 0; block > 0 && block < top && steps < LIST_STEPS_MAX; steps++) {
@@ -186,7 +196,7 @@ export class Buckets {
   }
 
   /** Moves the counters of one list into another, which needs no new block. @returns the first block of the other */
-  move(from: number, into: number): number {
+  move(from: i32, into: i32): i32 {
     const { words, doubles, slotWords, slotDoubles } = this.#table;
     let first = into;
     let block = from;
@@ -213,7 +223,7 @@ export class Buckets {
   }
 
   /** For readers: tells the octave of each block of the list. Bounded as `collect` is. */
-  eachOctave(first: number, tell: (octave: number, block: number) => void): void {
+  eachOctave(first: i32, tell: (octave: i32, block: i32) => void): void {
     const table = this.#table;
     let block = first;
     for (let steps = 0; block > 0 && block < table.top && steps < LIST_STEPS_MAX; steps++) {
@@ -224,7 +234,7 @@ export class Buckets {
   }
 
   /** For readers: the values in all buckets of a block. */
-  countOf(block: number): number {
+  countOf(block: i32): f64 {
     const { words, doubles, slotWords, slotDoubles } = this.#table;
     const counters = block * slotDoubles + COUNTERS;
     let count = 0;
@@ -234,7 +244,7 @@ export class Buckets {
     return count;
   }
 
-  release(first: number): void {
+  release(first: i32): void {
     let block = first;
     while (block !== 0) {
       const next = this.#table.words[block * this.#table.slotWords + NEXT]!;

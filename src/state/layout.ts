@@ -1,7 +1,7 @@
 /**
  * The tables' shared memory. The fold alone writes it; queries read it from another thread, without a lock.
  *
- * Everything is a fixed-size slot in a SharedArrayBuffer that is as large as the limits allow. The system hands out its
+ * Everything is a fixed-size slot in a part of shared memory that is as large as the limits allow. The system hands out its
  * pages on first touch and slots are taken from the bottom, so a small state costs little. A slot is read under a sequence
  * lock: its first word is odd while the fold changes it, and another number afterwards.
  *
@@ -11,7 +11,20 @@
  * What a stale view can do: show the slot as it was before. It never shows half of a change.
  */
 
+import type { Allocate, LinearMemory } from '../model/linear-memory.js';
+import { allocatePart, type MemoryPart } from '../model/memory.js';
 import { namesIndexBytes } from './names.js';
+import {
+  BUCKETS_BYTES,
+  CELL_BYTES,
+  CHUNK_BYTES,
+  CLIENT_BYTES,
+  OVERFLOW_CELLS,
+  REPORT_BYTES,
+  SHARE_BYTES,
+  TASK_BYTES,
+  WORKFLOW_BYTES,
+} from './slot-bytes.js';
 import { slotIndexBytes } from './slot-index.js';
 
 export interface StateLimits {
@@ -29,41 +42,31 @@ export interface StateLimits {
 
 export interface TablesMemory {
   readonly limits: StateLimits;
-  readonly board: SharedArrayBuffer;
-  readonly names: SharedArrayBuffer;
-  readonly namesIndex: SharedArrayBuffer;
-  readonly workflows: SharedArrayBuffer;
-  readonly workflowsIndex: SharedArrayBuffer;
-  readonly tasks: SharedArrayBuffer;
-  readonly tasksIndex: SharedArrayBuffer;
-  readonly shares: SharedArrayBuffer;
-  readonly sharesIndex: SharedArrayBuffer;
-  readonly cells: SharedArrayBuffer;
-  readonly cellsIndex: SharedArrayBuffer;
-  readonly buckets: SharedArrayBuffer;
-  readonly hourBuckets: SharedArrayBuffer;
-  readonly clients: SharedArrayBuffer;
-  readonly windowBuckets: SharedArrayBuffer;
-  readonly windowBlocks: SharedArrayBuffer;
-  readonly reports: SharedArrayBuffer;
-  readonly reportsIndex: SharedArrayBuffer;
+  /** Which all parts lie in, so that the compiled fold can work on them (fold/wasm-events.ts); null: each lies in its own. */
+  readonly linear: LinearMemory | null;
+  readonly board: MemoryPart;
+  readonly names: MemoryPart;
+  readonly namesIndex: MemoryPart;
+  readonly workflows: MemoryPart;
+  readonly workflowsIndex: MemoryPart;
+  readonly tasks: MemoryPart;
+  readonly tasksIndex: MemoryPart;
+  readonly shares: MemoryPart;
+  readonly sharesIndex: MemoryPart;
+  readonly cells: MemoryPart;
+  readonly cellsIndex: MemoryPart;
+  readonly buckets: MemoryPart;
+  readonly hourBuckets: MemoryPart;
+  readonly clients: MemoryPart;
+  readonly windowBuckets: MemoryPart;
+  readonly windowBlocks: MemoryPart;
+  readonly reports: MemoryPart;
+  readonly reportsIndex: MemoryPart;
 }
 
 /** All that the state consists of. */
-export type TableName = Exclude<keyof TablesMemory, 'limits'>;
+export type TableName = Exclude<keyof TablesMemory, 'limits' | 'linear'>;
 
-/** Cells beyond `max_series`, for the overflow of each metric. */
-export const OVERFLOW_CELLS = 1024;
-export const WORKFLOW_BYTES = 304;
-export const TASK_BYTES = 128;
-export const SHARE_BYTES = 40;
-export const CELL_BYTES = 432;
-/** A block of 32 counters, one octave of a histogram. */
-export const BUCKETS_BYTES = 272;
-export const CLIENT_BYTES = 304;
-export const REPORT_BYTES = 240;
-/** Of the windows' pool. */
-export const CHUNK_BYTES = 64;
 /**
  * Raise it with every change of what the bytes of a state mean that the sizes below do not show: the meaning of a word,
  * its place in a slot, the words that every state interns first. A checkpoint of another version is not read.
@@ -103,6 +106,10 @@ export function workflowSlots(limits: StateLimits): number {
   return limits.maxLiveWorkflows + limits.maxRecentWorkflows + 2;
 }
 
+export function taskSlots({ maxTasks }: Pick<StateLimits, 'maxTasks'>): number {
+  return maxTasks + 2;
+}
+
 /** Agents of forgotten tasks are few beside the tasks themselves. */
 export function shareSlots({ maxTasks }: Pick<StateLimits, 'maxTasks'>): number {
   return Math.ceil(maxTasks / 8) + SHARES_MIN;
@@ -131,35 +138,37 @@ export function openWindowsBytes({ windowBytes }: Pick<StateLimits, 'windowBytes
   return Math.floor(windowBytes * OPEN_WINDOWS_PART);
 }
 
-function memoryOf(bytes: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(Math.ceil(bytes / 8) * 8);
+function indexMemory(allocate: Allocate, entries: number): MemoryPart {
+  return allocate(slotIndexBytes(entries));
 }
 
-function indexMemory(entries: number): SharedArrayBuffer {
-  return memoryOf(slotIndexBytes(entries));
-}
-
-export function allocateTables(limits: StateLimits): TablesMemory {
+/** @param linear the memory that `allocate` takes it from, where that is one */
+export function allocateTables(
+  limits: StateLimits,
+  allocate: Allocate = allocatePart,
+  linear: LinearMemory | null = null,
+): TablesMemory {
   const namesBytes = namesHeapBytes(limits);
   return {
     limits,
-    board: memoryOf(4096),
-    names: memoryOf(namesBytes),
-    namesIndex: memoryOf(namesIndexBytes(namesBytes)),
-    workflows: memoryOf(workflowSlots(limits) * WORKFLOW_BYTES),
-    workflowsIndex: indexMemory(workflowSlots(limits)),
-    tasks: memoryOf((limits.maxTasks + 2) * TASK_BYTES),
-    tasksIndex: indexMemory(limits.maxTasks + 2),
-    shares: memoryOf((shareSlots(limits) + 1) * SHARE_BYTES),
-    sharesIndex: indexMemory(shareSlots(limits)),
-    cells: memoryOf(cellSlots(limits) * CELL_BYTES),
-    cellsIndex: indexMemory(cellSlots(limits)),
-    buckets: memoryOf(bucketBlocks(limits) * BUCKETS_BYTES),
-    hourBuckets: memoryOf(bucketBlocks(limits) * BUCKETS_BYTES),
-    clients: memoryOf((limits.maxClients + 1) * CLIENT_BYTES),
-    windowBuckets: memoryOf(openWindowsBytes(limits)),
-    windowBlocks: memoryOf(limits.windowBytes - openWindowsBytes(limits)),
-    reports: memoryOf((reportRows(limits) + 1) * REPORT_BYTES),
-    reportsIndex: indexMemory(reportRows(limits)),
+    linear,
+    board: allocate(4096),
+    names: allocate(namesBytes),
+    namesIndex: allocate(namesIndexBytes(namesBytes)),
+    workflows: allocate(workflowSlots(limits) * WORKFLOW_BYTES),
+    workflowsIndex: indexMemory(allocate, workflowSlots(limits)),
+    tasks: allocate(taskSlots(limits) * TASK_BYTES),
+    tasksIndex: indexMemory(allocate, taskSlots(limits)),
+    shares: allocate((shareSlots(limits) + 1) * SHARE_BYTES),
+    sharesIndex: indexMemory(allocate, shareSlots(limits)),
+    cells: allocate(cellSlots(limits) * CELL_BYTES),
+    cellsIndex: indexMemory(allocate, cellSlots(limits)),
+    buckets: allocate(bucketBlocks(limits) * BUCKETS_BYTES),
+    hourBuckets: allocate(bucketBlocks(limits) * BUCKETS_BYTES),
+    clients: allocate((limits.maxClients + 1) * CLIENT_BYTES),
+    windowBuckets: allocate(openWindowsBytes(limits)),
+    windowBlocks: allocate(limits.windowBytes - openWindowsBytes(limits)),
+    reports: allocate((reportRows(limits) + 1) * REPORT_BYTES),
+    reportsIndex: indexMemory(allocate, reportRows(limits)),
   };
 }

@@ -7,7 +7,9 @@
  * A later version appends to the list: what a payload does not have stays as it is.
  */
 
+import type { Bytes } from '../model/memory.js';
 import type { StateLimits } from './layout.js';
+import type { LimitsInForce } from './limits-in-force.js';
 
 export const LIMIT_NAMES = [
   'maxLiveWorkflows',
@@ -24,74 +26,26 @@ export const LIMIT_NAMES = [
 export type LimitName = (typeof LIMIT_NAMES)[number];
 export type Limits = Readonly<Record<LimitName, number>>;
 
-/** The same limits, read where they lie: each access costs a load, as the fold needs them once a line. */
-export class LimitsInForce implements Limits {
-  readonly #doubles: Float64Array;
-
-  /** @param memory of the board @param at where they begin, in doubles */
-  constructor(memory: SharedArrayBuffer, at: number) {
-    this.#doubles = new Float64Array(memory, at * 8, LIMIT_NAMES.length);
-  }
-
-  get maxLiveWorkflows(): number {
-    return this.#doubles[0]!;
-  }
-
-  get maxRecentWorkflows(): number {
-    return this.#doubles[1]!;
-  }
-
-  get maxTasksPerWorkflow(): number {
-    return this.#doubles[2]!;
-  }
-
-  get maxTasks(): number {
-    return this.#doubles[3]!;
-  }
-
-  get maxSeries(): number {
-    return this.#doubles[4]!;
-  }
-
-  get namesBytes(): number {
-    return this.#doubles[5]!;
-  }
-
-  get staleAfterMs(): number {
-    return this.#doubles[6]!;
-  }
-
-  get seriesIdleMs(): number {
-    return this.#doubles[7]!;
-  }
-
-  get windowBytes(): number {
-    return this.#doubles[8]!;
-  }
-
-  /** No limits have been set in this memory. */
-  get isNew(): boolean {
-    return this.#doubles[0] === 0;
-  }
-
-  set(limits: Partial<Limits>): void {
-    for (const [i, name] of LIMIT_NAMES.entries()) this.#doubles[i] = limits[name] ?? this.#doubles[i]!;
-  }
-
-  /** Whether all of these are in force. */
-  include(limits: Partial<Limits>): boolean {
-    return LIMIT_NAMES.every((name, i) => limits[name] === undefined || limits[name] === this.#doubles[i]);
+export function setLimits(inForce: LimitsInForce, limits: Partial<Limits>): void {
+  for (const [i, name] of LIMIT_NAMES.entries()) {
+    const limit = limits[name];
+    if (limit !== undefined) inForce.setValue(i, limit);
   }
 }
 
-export function encodeLimits(limits: Limits): Uint8Array {
+/** Whether all of these are in force. */
+export function areInForce(limits: Partial<Limits>, inForce: LimitsInForce): boolean {
+  return LIMIT_NAMES.every((name, i) => limits[name] === undefined || limits[name] === inForce.value(i));
+}
+
+export function encodeLimits(limits: Limits): Bytes {
   const payload = Buffer.alloc(LIMIT_NAMES.length * 8);
   for (const [i, name] of LIMIT_NAMES.entries()) payload.writeDoubleLE(limits[name], i * 8);
   return payload;
 }
 
 /** What the payload has; a number that is no limit is left out. */
-export function decodeLimits(payload: Uint8Array): Partial<Limits> {
+export function decodeLimits(payload: Bytes): Partial<Limits> {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
   const found: Partial<Record<LimitName, number>> = {};
   for (const [i, name] of LIMIT_NAMES.entries()) {

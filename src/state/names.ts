@@ -22,6 +22,20 @@
  * it the reference: while that slot is unchanged, the block is not freed.
  */
 
+import {
+  type Bytes,
+  type ByteView,
+  bytesOf,
+  copyOfWords,
+  type Doubles,
+  doublesOf,
+  leastWord,
+  type MemoryPart,
+  powerBelow,
+  toWord,
+  type Words,
+  wordsOf,
+} from '../model/memory.js';
 import { stepVersion } from './sequence-lock.js';
 
 const HEAD_BYTES = 512;
@@ -58,56 +72,56 @@ const NAME_BYTES_TYPICAL = 48;
 const FIND_TRIES = 1000;
 
 /** Bytes for the index of what a heap of so many bytes can hold, at half a line of text a string. */
-export function namesIndexBytes(heapBytes: number): number {
+export function namesIndexBytes(heapBytes: f64): f64 {
   return (INDEX_HEAD_WORDS + indexPlaces(heapBytes)) * 4;
 }
 
-function indexPlaces(heapBytes: number): number {
+function indexPlaces(heapBytes: f64): f64 {
   return 2 ** Math.ceil(Math.log2(Math.max((heapBytes / NAME_BYTES_TYPICAL) * 2, PLACES_MIN)));
 }
 
-function memoryPlaces(index: Int32Array): number {
-  return 2 ** Math.floor(Math.log2(index.length - INDEX_HEAD_WORDS));
+function memoryPlaces(index: Words): i32 {
+  return powerBelow(index.length - INDEX_HEAD_WORDS);
 }
 
 export class Names {
   /** The heap, for the heads of lists. */
-  readonly words: Int32Array;
+  readonly words: Words;
   /** The heap, for blocks of doubles. */
-  readonly doubles: Float64Array;
-  readonly #bytes: Uint8Array;
-  readonly #index: Int32Array;
-  #placesMax: number;
-  #endWord: number;
+  readonly doubles: Doubles;
+  readonly #bytes: Bytes;
+  readonly #index: Words;
+  #placesMax: i32;
+  #endWord: i32;
 
-  constructor(memory: SharedArrayBuffer, index: SharedArrayBuffer) {
-    this.words = new Int32Array(memory);
-    this.doubles = new Float64Array(memory, 0, memory.byteLength >> 3);
-    this.#bytes = new Uint8Array(memory);
-    this.#index = new Int32Array(index);
+  constructor(memory: MemoryPart, index: MemoryPart) {
+    this.words = wordsOf(memory);
+    this.doubles = doublesOf(memory);
+    this.#bytes = bytesOf(memory);
+    this.#index = wordsOf(index);
     this.#placesMax = memoryPlaces(this.#index);
-    if (this.#index[MASK] === 0) this.#index[MASK] = Math.min(PLACES_MIN, this.#placesMax) - 1;
+    if (this.#index[MASK] === 0) this.#index[MASK] = leastWord(PLACES_MIN, this.#placesMax) - 1;
     this.#endWord = this.words.length;
     if (this.words[TOP] === 0) this.words[TOP] = HEAD_BYTES / 4;
   }
 
   /** So large may the heap be, of what the memory has: the same limits give the same state, whatever memory it lies in. */
-  setLimit(heapBytes: number): void {
-    this.#endWord = Math.min(this.words.length, Math.floor(heapBytes / 4));
-    this.#placesMax = Math.min(indexPlaces(heapBytes), memoryPlaces(this.#index));
+  setLimit(heapBytes: f64): void {
+    this.#endWord = toWord(Math.min(this.words.length, Math.floor(heapBytes / 4)));
+    this.#placesMax = toWord(Math.min(indexPlaces(heapBytes), memoryPlaces(this.#index)));
   }
 
   /** Bytes taken from the heap, freed blocks included. */
-  get heapBytes(): number {
-    return this.words[TOP]! * 4;
+  get heapBytes(): f64 {
+    return (this.words[TOP]! as f64) * 4;
   }
 
   /** Of the index, from the start of its memory; behind them are zeros. */
-  get indexBytes(): number {
-    return (INDEX_HEAD_WORDS + this.#index[MASK]! + 1) * 4;
+  get indexBytes(): f64 {
+    return ((this.#index[MASK]! as f64) + INDEX_HEAD_WORDS + 1) * 4;
   }
 
-  get blocks(): number {
+  get blocks(): i32 {
     return this.words[USED]!;
   }
 
@@ -117,20 +131,20 @@ export class Names {
     const index = this.#index;
     const version = index[VERSION]!;
     index.fill(0, 0, INDEX_HEAD_WORDS + index[MASK]! + 1);
-    index[MASK] = Math.min(PLACES_MIN, this.#placesMax) - 1;
+    index[MASK] = leastWord(PLACES_MIN, this.#placesMax) - 1;
     index[VERSION] = (version + 2) & 0x3fff_fffe;
     this.words[TOP] = HEAD_BYTES / 4;
   }
 
   /** A block of its own for these bytes, which one reference holds; 0 if the heap is full. */
-  store(source: DataView, offset: number, length: number): number {
+  store(source: ByteView, offset: i32, length: i32): i32 {
     const word = this.#take(LENGTH_BYTES + length);
     if (word !== 0) this.#write(word, source, offset, length);
     return word >> 1;
   }
 
   /** A block of its own for so many doubles, all 0, the first at `doubles[reference + 1]`; 0 if the heap is full. */
-  reserve(count: number): number {
+  reserve(count: i32): i32 {
     const length = DOUBLES_PADDING + count * 8;
     const word = this.#take(LENGTH_BYTES + length);
     if (word === 0) return 0;
@@ -140,7 +154,7 @@ export class Names {
   }
 
   /** The one block of these bytes, with one reference more; 0 if the heap or the index is full. */
-  intern(source: DataView, offset: number, length: number, hash: number): number {
+  intern(source: ByteView, offset: i32, length: i32, hash: i32): i32 {
     const known = this.find(source, offset, length, hash);
     if (known !== 0) {
       this.words[known * 2 + REFERENCES]! += 1;
@@ -162,18 +176,21 @@ export class Names {
   }
 
   /** The interned block of these bytes, without a new reference; 0 if there is none. */
-  find(source: DataView, offset: number, length: number, hash: number): number {
+  find(source: ByteView, offset: i32, length: i32, hash: i32): i32 {
     const index = this.#index;
     const mask = index[MASK]!;
-    for (let place = hash & mask; ; place = (place + 1) & mask) {
-      const ref = index[INDEX_HEAD_WORDS + place]!;
-      if (ref === 0) return 0;
+    let place = hash & mask;
+    let ref = index[INDEX_HEAD_WORDS + place]!;
+    while (ref !== 0) {
       if (this.words[ref * 2 + HASH] === hash && this.equals(ref, source, offset, length)) return ref;
+      place = (place + 1) & mask;
+      ref = index[INDEX_HEAD_WORDS + place]!;
     }
+    return 0;
   }
 
   /** For readers in another thread: looks again while entries of the index move, a bounded number of times. */
-  findSettled(source: DataView, offset: number, length: number, hash: number): number {
+  findSettled(source: ByteView, offset: i32, length: i32, hash: i32): i32 {
     for (let tries = 0; ; tries++) {
       const version = Atomics.load(this.#index, VERSION);
       const ref = this.find(source, offset, length, hash);
@@ -182,7 +199,7 @@ export class Names {
     }
   }
 
-  equals(ref: number, source: DataView, offset: number, length: number): boolean {
+  equals(ref: i32, source: ByteView, offset: i32, length: i32): boolean {
     const words = this.words;
     let word = ref * 2;
     if (words[word] !== length) return false;
@@ -198,12 +215,12 @@ export class Names {
   }
 
   /** One reference more to an interned block. */
-  retain(ref: number): void {
+  retain(ref: i32): void {
     if (ref !== 0) this.words[ref * 2 + REFERENCES]! += 1;
   }
 
   /** Gives one reference to an interned block back; the last one frees it. */
-  release(ref: number): void {
+  release(ref: i32): void {
     if (ref === 0) return;
     const word = ref * 2;
     const words = this.words;
@@ -214,17 +231,17 @@ export class Names {
   }
 
   /** Frees a block that was stored or reserved. */
-  free(ref: number): void {
+  free(ref: i32): void {
     if (ref !== 0) this.#give(ref * 2, LENGTH_BYTES + this.words[ref * 2]!);
   }
 
   /** The word, in `words`, of the head of a list that an interned block has: its newest entry; the next word is its length. */
-  headOf(ref: number, list: number): number {
+  headOf(ref: i32, list: i32): i32 {
     return ref * 2 - INTERNED_WORDS + list * HEAD_WORDS;
   }
 
   /** @returns the first word of a block, or 0 if there is no room */
-  #take(bytes: number): number {
+  #take(bytes: i32): i32 {
     const words = this.words;
     const sizeClass = (bytes + CLASS_BYTES - 1) >> 3;
     let word = words[FREE_LISTS + sizeClass]!;
@@ -239,7 +256,7 @@ export class Names {
     return word;
   }
 
-  #give(word: number, bytes: number): void {
+  #give(word: i32, bytes: i32): void {
     const words = this.words;
     const sizeClass = (bytes + CLASS_BYTES - 1) >> 3;
     words[word] = words[FREE_LISTS + sizeClass]!;
@@ -247,7 +264,7 @@ export class Names {
     words[USED]! -= 1;
   }
 
-  #write(word: number, source: DataView, offset: number, length: number): void {
+  #write(word: i32, source: ByteView, offset: i32, length: i32): void {
     const words = this.words;
     words[word] = length;
     let to = word + 1;
@@ -260,7 +277,7 @@ export class Names {
     }
   }
 
-  #place(ref: number, hash: number): void {
+  #place(ref: i32, hash: i32): void {
     const index = this.#index;
     const mask = index[MASK]!;
     let place = hash & mask;
@@ -273,17 +290,20 @@ export class Names {
     const index = this.#index;
     const places = index[MASK]! + 1;
     if (places >= this.#placesMax) return false;
-    const refs = index.slice(INDEX_HEAD_WORDS, INDEX_HEAD_WORDS + places);
+    const refs = copyOfWords(index, INDEX_HEAD_WORDS, places);
     stepVersion(index, VERSION);
     index.fill(0, INDEX_HEAD_WORDS, INDEX_HEAD_WORDS + places);
     index[MASK] = places * 2 - 1;
-    for (const ref of refs) if (ref !== 0) this.#place(ref, this.words[ref * 2 + HASH]!);
+    for (let i = 0; i < places; i++) {
+      const ref = refs[i]!;
+      if (ref !== 0) this.#place(ref, this.words[ref * 2 + HASH]!);
+    }
     stepVersion(index, VERSION);
     return true;
   }
 
   /** Algorithm R, as in slot-index.ts, over references alone: the hash is in the block. */
-  #unlink(ref: number, hash: number): void {
+  #unlink(ref: i32, hash: i32): void {
     const index = this.#index;
     const mask = index[MASK]!;
     let hole = hash & mask;
@@ -305,12 +325,12 @@ export class Names {
     stepVersion(index, VERSION);
   }
 
-  lengthOf(ref: number): number {
+  lengthOf(ref: i32): i32 {
     return this.words[ref * 2]!;
   }
 
   /** A 4-byte word of the block's bytes, for blocks that hold words. */
-  wordOf(ref: number, index: number): number {
+  wordOf(ref: i32, index: i32): i32 {
     return this.words[ref * 2 + 1 + index]!;
   }
 
@@ -318,7 +338,7 @@ export class Names {
    * For readers: copies the string's bytes to `into`, which has room for BLOCK_BYTES_MAX of them.
    * @returns how many; the slot's lock tells whether the block was freed meanwhile
    */
-  copyBytes(ref: number, into: Uint8Array, at: number): number {
+  copyBytes(ref: i32, into: Bytes, at: i32): i32 {
     if (ref === 0) return 0;
     const from = ref * 8 + LENGTH_BYTES;
     const length = Math.min(Math.max(this.lengthOf(ref), 0), BLOCK_BYTES_MAX);
@@ -328,7 +348,7 @@ export class Names {
   }
 
   /** For readers: the string, or what stands there if the block was freed meanwhile (the slot's lock tells). */
-  text(ref: number): string {
+  text(ref: i32): string {
     if (ref === 0) return '';
     const from = ref * 8 + LENGTH_BYTES;
     const length = Math.min(Math.max(this.lengthOf(ref), 0), BLOCK_BYTES_MAX);

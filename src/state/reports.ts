@@ -19,8 +19,9 @@
  */
 
 import { HASH_SEED, hashEnd, hashWord } from '../model/hash.js';
-import { REPORT_BYTES } from './layout.js';
+import type { MemoryPart } from '../model/memory.js';
 import type { Names } from './names.js';
+import { REPORT_BYTES } from './slot-bytes.js';
 import { SlotIndex } from './slot-index.js';
 import { type SlotFields, SlotTable } from './slot-table.js';
 
@@ -49,26 +50,29 @@ export const REPORT_SUMS = 14;
 export const REST_ROW = 1;
 
 export const REPORT_FIELDS: SlotFields = {
-  names: { [REPORT_PROJECT]: 'project', [REPORT_AGENT]: 'agent' },
+  names: [
+    [REPORT_PROJECT, 'project'],
+    [REPORT_AGENT, 'agent'],
+  ],
   places: [LOCK, HASH],
-  words: {},
-  doubles: {
-    [REPORT_EXECUTIONS]: 'executions',
-    [REPORT_PARALLEL]: 'parallel executions',
-    [REPORT_COMPLETED]: 'completed executions',
-    [REPORT_SECONDS]: 'seconds',
-    [REPORT_SECONDS + 1]: 'seconds error',
-    [REPORT_TOKENS]: 'tokens',
-    [REPORT_TOKENS + 1]: 'tokens error',
-    [REPORT_GROUPS]: 'groups',
-    [REPORT_SPEEDUPS]: 'speed-ups',
-    [REPORT_SPEEDUPS + 1]: 'speed-ups error',
-    [REPORT_BUSY_SECONDS]: 'busy seconds',
-    [REPORT_BUSY_SECONDS + 1]: 'busy seconds error',
-    [REPORT_COVERED_SECONDS]: 'covered seconds',
-    [REPORT_COVERED_SECONDS + 1]: 'covered seconds error',
-    [REPORT_EXECUTIONS + REPORT_HOUR]: 'executions of the hour',
-  },
+  words: [],
+  doubles: [
+    [REPORT_EXECUTIONS, 'executions'],
+    [REPORT_PARALLEL, 'parallel executions'],
+    [REPORT_COMPLETED, 'completed executions'],
+    [REPORT_SECONDS, 'seconds'],
+    [REPORT_SECONDS + 1, 'seconds error'],
+    [REPORT_TOKENS, 'tokens'],
+    [REPORT_TOKENS + 1, 'tokens error'],
+    [REPORT_GROUPS, 'groups'],
+    [REPORT_SPEEDUPS, 'speed-ups'],
+    [REPORT_SPEEDUPS + 1, 'speed-ups error'],
+    [REPORT_BUSY_SECONDS, 'busy seconds'],
+    [REPORT_BUSY_SECONDS + 1, 'busy seconds error'],
+    [REPORT_COVERED_SECONDS, 'covered seconds'],
+    [REPORT_COVERED_SECONDS + 1, 'covered seconds error'],
+    [REPORT_EXECUTIONS + REPORT_HOUR, 'executions of the hour'],
+  ],
 };
 
 export class Reports {
@@ -76,14 +80,14 @@ export class Reports {
   readonly #index: SlotIndex;
   readonly #names: Names;
 
-  constructor(memory: SharedArrayBuffer, index: SharedArrayBuffer, names: Names) {
+  constructor(memory: MemoryPart, index: MemoryPart, names: Names) {
     this.table = new SlotTable(memory, REPORT_BYTES);
     this.#index = new SlotIndex(index);
     this.#names = names;
   }
 
   /** The row, which comes to life if it is not there; that of the rest where no room is left. */
-  row(project: number, agent: number): number {
+  row(project: i32, agent: i32): i32 {
     const words = this.table.words;
     const hash = hashEnd(hashWord(hashWord(HASH_SEED, project), agent), 8);
     for (let place = this.#index.home(hash); ; place = this.#index.next(place)) {
@@ -120,7 +124,7 @@ export class Reports {
     );
   }
 
-  get indexBytes(): number {
+  get indexBytes(): f64 {
     return this.#index.usedBytes;
   }
 

@@ -11,8 +11,9 @@
  */
 
 import { HASH_SEED, hashEnd, hashWord } from '../model/hash.js';
-import { SHARE_BYTES } from './layout.js';
+import type { MemoryPart } from '../model/memory.js';
 import type { Names } from './names.js';
+import { SHARE_BYTES } from './slot-bytes.js';
 import { SlotIndex } from './slot-index.js';
 import { type SlotFields, SlotTable } from './slot-table.js';
 import { WORKFLOW_SHARE_FIRST, type Workflows } from './workflows.js';
@@ -27,10 +28,13 @@ export const SHARE_STATUSES = 5;
 export const SHARE_SECONDS = 3;
 
 export const SHARE_FIELDS: SlotFields = {
-  names: { [SHARE_AGENT]: 'agent' },
+  names: [[SHARE_AGENT, 'agent']],
   places: [LOCK, HASH, SHARE_WORKFLOW, SHARE_NEXT],
-  words: { [SHARE_STATUSES]: 'statuses' },
-  doubles: { [SHARE_SECONDS]: 'seconds', [SHARE_SECONDS + 1]: 'seconds error' },
+  words: [[SHARE_STATUSES, 'statuses']],
+  doubles: [
+    [SHARE_SECONDS, 'seconds'],
+    [SHARE_SECONDS + 1, 'seconds error'],
+  ],
 };
 
 export class Shares {
@@ -39,7 +43,7 @@ export class Shares {
   readonly #names: Names;
   readonly #workflows: Workflows;
 
-  constructor(memory: SharedArrayBuffer, index: SharedArrayBuffer, names: Names, workflows: Workflows) {
+  constructor(memory: MemoryPart, index: MemoryPart, names: Names, workflows: Workflows) {
     this.table = new SlotTable(memory, SHARE_BYTES);
     this.#index = new SlotIndex(index);
     this.#names = names;
@@ -47,18 +51,22 @@ export class Shares {
   }
 
   /** The share of an agent, which comes to life if it is not there; 0 if there is no room for it. */
-  of(workflow: number, agent: number): number {
+  of(workflow: i32, agent: i32): i32 {
     const words = this.table.words;
     const hash = hashEnd(hashWord(hashWord(HASH_SEED, workflow), agent), 8);
-    for (let place = this.#index.home(hash); ; place = this.#index.next(place)) {
-      const slot = this.#index.slotAt(place);
-      if (slot === 0) return this.#create(workflow, agent, hash);
+    const index = this.#index;
+    let place = index.home(hash);
+    let slot = index.slotAt(place);
+    while (slot !== 0) {
       const at = slot * this.table.slotWords;
       if (words[at + SHARE_WORKFLOW] === workflow && words[at + SHARE_AGENT] === agent) return slot;
+      place = index.next(place);
+      slot = index.slotAt(place);
     }
+    return this.#create(workflow, agent, hash);
   }
 
-  #create(workflow: number, agent: number, hash: number): number {
+  #create(workflow: i32, agent: i32, hash: i32): i32 {
     const slot = this.table.take();
     if (slot === 0) return 0;
     const words = this.table.words;
@@ -78,7 +86,7 @@ export class Shares {
   }
 
   /** Forgets all shares of a workflow. */
-  removeAll(workflow: number): void {
+  removeAll(workflow: i32): void {
     const words = this.table.words;
     const home = this.#workflows.table;
     const first = workflow * home.slotWords + WORKFLOW_SHARE_FIRST;
@@ -95,7 +103,7 @@ export class Shares {
     }
   }
 
-  get indexBytes(): number {
+  get indexBytes(): f64 {
     return this.#index.usedBytes;
   }
 

@@ -15,6 +15,15 @@
  * if it was odd or has changed (`settled`). What it found it verifies by the slot's own lock.
  */
 
+import {
+  copyOfWords,
+  leastWord,
+  loadAtomic,
+  type MemoryPart,
+  powerBelow,
+  type Words,
+  wordsOf,
+} from '../model/memory.js';
 import { stepVersion } from './sequence-lock.js';
 
 const MASK = 0;
@@ -24,52 +33,52 @@ const HEAD_WORDS = 16;
 const PLACES_MIN = 1024;
 
 /** Bytes for an index of so many entries. */
-export function slotIndexBytes(entries: number): number {
+export function slotIndexBytes(entries: f64): f64 {
   const places = 2 ** Math.ceil(Math.log2(Math.max((entries * 8) / 5, PLACES_MIN)));
   return HEAD_WORDS * 4 + places * 8;
 }
 
 export class SlotIndex {
-  readonly #words: Int32Array;
-  readonly #placesMax: number;
+  readonly #words: Words;
+  readonly #placesMax: i32;
 
-  constructor(memory: SharedArrayBuffer) {
-    this.#words = new Int32Array(memory);
-    this.#placesMax = 2 ** Math.floor(Math.log2((this.#words.length - HEAD_WORDS) / 2));
-    if (this.#words[MASK] === 0) this.#words[MASK] = Math.min(PLACES_MIN, this.#placesMax) - 1;
+  constructor(memory: MemoryPart) {
+    this.#words = wordsOf(memory);
+    this.#placesMax = powerBelow((this.#words.length - HEAD_WORDS) >> 1);
+    if (this.#words[MASK] === 0) this.#words[MASK] = leastWord(PLACES_MIN, this.#placesMax) - 1;
   }
 
   /** From the start of the memory; behind them are zeros. */
-  get usedBytes(): number {
-    return (HEAD_WORDS + (this.#words[MASK]! + 1) * 2) * 4;
+  get usedBytes(): f64 {
+    return (HEAD_WORDS + ((this.#words[MASK]! as f64) + 1) * 2) * 4;
   }
 
   /** The first place at which an entry of this hash can stand. */
-  home(hash: number): number {
+  home(hash: i32): i32 {
     return hash & this.#words[MASK]!;
   }
 
-  next(place: number): number {
+  next(place: i32): i32 {
     return (place + 1) & this.#words[MASK]!;
   }
 
   /** 0: the chain ends here. */
-  slotAt(place: number): number {
+  slotAt(place: i32): i32 {
     return this.#words[HEAD_WORDS + place * 2 + 1]!;
   }
 
-  hashAt(place: number): number {
+  hashAt(place: i32): i32 {
     return this.#words[HEAD_WORDS + place * 2]!;
   }
 
-  insert(hash: number, slot: number): void {
+  insert(hash: i32, slot: i32): void {
     const words = this.#words;
     words[ENTRIES]! += 1;
     if (words[ENTRIES]! * 8 > (words[MASK]! + 1) * 5) this.#double();
     this.#place(hash, slot);
   }
 
-  remove(hash: number, slot: number): void {
+  remove(hash: i32, slot: i32): void {
     const words = this.#words;
     const mask = words[MASK]!;
     let hole = hash & mask;
@@ -97,19 +106,19 @@ export class SlotIndex {
   }
 
   /** For readers: the version, or −1 while entries move. */
-  settled(): number {
-    const version = Atomics.load(this.#words, VERSION);
+  settled(): i32 {
+    const version = loadAtomic(this.#words, VERSION);
     return (version & 1) === 0 ? version : -1;
   }
 
   clear(): void {
     const version = this.#words[VERSION]!;
     this.#words.fill(0, 0, HEAD_WORDS + (this.#words[MASK]! + 1) * 2);
-    this.#words[MASK] = Math.min(PLACES_MIN, this.#placesMax) - 1;
+    this.#words[MASK] = leastWord(PLACES_MIN, this.#placesMax) - 1;
     this.#words[VERSION] = (version + 2) & 0x3fff_fffe;
   }
 
-  #place(hash: number, slot: number): void {
+  #place(hash: i32, slot: i32): void {
     const words = this.#words;
     const mask = words[MASK]!;
     let at = HEAD_WORDS + (hash & mask) * 2;
@@ -128,11 +137,11 @@ export class SlotIndex {
     const words = this.#words;
     const places = words[MASK]! + 1;
     if (places === this.#placesMax) return;
-    const entries = words.slice(HEAD_WORDS, HEAD_WORDS + places * 2);
+    const entries = copyOfWords(words, HEAD_WORDS, places * 2);
     stepVersion(this.#words, VERSION);
     words.fill(0, HEAD_WORDS, HEAD_WORDS + places * 2);
     words[MASK] = places * 2 - 1;
-    for (let i = 0; i < entries.length; i += 2) {
+    for (let i = 0; i < places * 2; i += 2) {
       if (entries[i + 1] !== 0) this.#place(entries[i]!, entries[i + 1]!);
     }
     stepVersion(this.#words, VERSION);

@@ -13,22 +13,23 @@
  * (query/list-walk.ts).
  */
 
+import type { Doubles, Words } from '../model/memory.js';
 import type { SlotTable } from './slot-table.js';
 
 const NEWEST = 0;
 const LENGTH = 1;
 
 export class SlotList {
-  readonly #words: Int32Array;
-  readonly #doubles: Float64Array;
-  readonly #slotWords: number;
-  readonly #slotDoubles: number;
-  readonly #older: number;
-  readonly #newer: number;
-  readonly #number: number;
+  readonly #words: Words;
+  readonly #doubles: Doubles;
+  readonly #slotWords: i32;
+  readonly #slotDoubles: i32;
+  readonly #older: i32;
+  readonly #newer: i32;
+  readonly #number: i32;
 
   /** @param links the word of `older` in a slot; that of `newer` follows @param number the double of the entry's number */
-  constructor(table: SlotTable, links: number, number: number) {
+  constructor(table: SlotTable, links: i32, number: i32) {
     this.#words = table.words;
     this.#doubles = table.doubles;
     this.#slotWords = table.slotWords;
@@ -39,7 +40,7 @@ export class SlotList {
   }
 
   /** @param heads the memory of the head, which begins at word `at` */
-  enter(heads: Int32Array, at: number, slot: number, number: number): void {
+  enter(heads: Words, at: i32, slot: i32, number: f64): void {
     const words = this.#words;
     const newest = heads[at + NEWEST]!;
     this.#doubles[slot * this.#slotDoubles + this.#number] = number;
@@ -50,7 +51,7 @@ export class SlotList {
     heads[at + LENGTH]! += 1;
   }
 
-  leave(heads: Int32Array, at: number, slot: number): void {
+  leave(heads: Words, at: i32, slot: i32): void {
     const words = this.#words;
     const older = words[slot * this.#slotWords + this.#older]!;
     const newer = words[slot * this.#slotWords + this.#newer]!;
@@ -60,19 +61,19 @@ export class SlotList {
     heads[at + LENGTH]! -= 1;
   }
 
-  newest(heads: Int32Array, at: number): number {
+  newest(heads: Words, at: i32): i32 {
     return heads[at + NEWEST]!;
   }
 
-  length(heads: Int32Array, at: number): number {
+  length(heads: Words, at: i32): i32 {
     return heads[at + LENGTH]!;
   }
 
-  older(slot: number): number {
+  older(slot: i32): i32 {
     return this.#words[slot * this.#slotWords + this.#older]!;
   }
 
-  number(slot: number): number {
+  number(slot: i32): f64 {
     return this.#doubles[slot * this.#slotDoubles + this.#number]!;
   }
 }

@@ -9,6 +9,16 @@
  * The first word of a slot is its sequence lock (layout.ts).
  */
 
+import {
+  type Doubles,
+  doublesOf,
+  loadAtomic,
+  type MemoryPart,
+  mostWord,
+  toWord,
+  type Words,
+  wordsOf,
+} from '../model/memory.js';
 import { stepVersion } from './sequence-lock.js';
 
 const TOP = 1;
@@ -17,65 +27,68 @@ const USED = 3;
 /** Words of the head from here on belong to the table that uses the slots. */
 export const HEAD_OWN = 4;
 
+/** A word of a slot, or a double, and what to call it. */
+export type WordName = readonly [at: number, name: string];
+
 /**
  * How slots compare between two states in which they lie in other places: by what they say, not by where it lies. A word that
  * stands in none of the lists is compared as the number that it is, so a new one is compared from its first day.
  */
 export interface SlotFields {
   /** Words that refer to a name: compared by its text. The first is 0 in a slot that is not in use. */
-  readonly names: Readonly<Record<number, string>>;
+  readonly names: readonly WordName[];
   /** Words that say where something lies: lock, hash, links. */
   readonly places: readonly number[];
   /** What to call the others, by word. */
-  readonly words: Readonly<Record<number, string>>;
+  readonly words: readonly WordName[];
   /** And those of eight bytes, by double. */
-  readonly doubles: Readonly<Record<number, string>>;
+  readonly doubles: readonly WordName[];
 }
 
 export class SlotTable {
-  readonly words: Int32Array;
-  readonly doubles: Float64Array;
-  readonly slotWords: number;
-  readonly slotDoubles: number;
-  readonly #usedMax: number;
-  #usedLimit: number;
+  readonly words: Words;
+  readonly doubles: Doubles;
+  readonly slotWords: i32;
+  readonly slotDoubles: i32;
+  readonly #usedMax: i32;
+  #usedLimit: i32;
 
-  constructor(memory: SharedArrayBuffer, slotBytes: number) {
-    this.words = new Int32Array(memory);
-    this.doubles = new Float64Array(memory);
-    this.slotWords = slotBytes / 4;
-    this.slotDoubles = slotBytes / 8;
-    this.#usedMax = Math.floor(memory.byteLength / slotBytes) - 1;
+  constructor(memory: MemoryPart, slotBytes: i32) {
+    this.words = wordsOf(memory);
+    this.doubles = doublesOf(memory);
+    this.slotWords = slotBytes >> 2;
+    this.slotDoubles = slotBytes >> 3;
+    this.#usedMax = toWord(Math.floor(memory.byteLength / slotBytes)) - 1;
     this.#usedLimit = this.#usedMax;
     if (this.words[TOP] === 0) this.words[TOP] = 1;
   }
 
-  get used(): number {
+  get used(): i32 {
     return this.words[USED]!;
   }
 
   /** So many slots, the head among them, may be in use, of those that the memory has (limits.ts). */
-  setLimit(slots: number): void {
-    this.#usedLimit = Math.min(this.#usedMax, slots - 1);
+  setLimit(slots: f64): void {
+    this.#usedLimit = toWord(Math.min(this.#usedMax, slots - 1));
   }
 
   /** Slots that `take` can still give. */
-  get free(): number {
-    return Math.max(0, this.#usedLimit - this.words[USED]!);
+  get free(): i32 {
+    return mostWord(0, this.#usedLimit - this.words[USED]!);
   }
 
   /** Slots below this have been used at some time. */
-  get top(): number {
+  get top(): i32 {
     return this.words[TOP]!;
   }
 
   /** From the start of the memory; behind them are zeros. */
-  get usedBytes(): number {
-    return this.top * this.slotWords * 4;
+  get usedBytes(): f64 {
+    return (this.top as f64) * this.slotWords * 4;
   }
 
   /** @returns a slot whose words are all 0 but the lock, or 0 if there is none */
-  take(): number {
+  take(): i32 {
     const words = this.words;
     if (words[USED]! >= this.#usedLimit) return 0;
     let slot = words[FREE]!;
@@ -91,7 +104,7 @@ export class SlotTable {
     return slot;
   }
 
-  give(slot: number): void {
+  give(slot: i32): void {
     const at = slot * this.slotWords;
     this.lock(slot);
     // A loop: `fill` is a call out of the compiled code, and costs more than these few words.
@@ -102,17 +115,17 @@ export class SlotTable {
     this.unlock(slot);
   }
 
-  lock(slot: number): void {
+  lock(slot: i32): void {
     stepVersion(this.words, slot * this.slotWords);
   }
 
-  unlock(slot: number): void {
+  unlock(slot: i32): void {
     stepVersion(this.words, slot * this.slotWords);
   }
 
   /** For readers: the lock's number, or -1 while the fold changes the slot. */
-  version(slot: number): number {
-    const version = Atomics.load(this.words, slot * this.slotWords);
+  version(slot: i32): i32 {
+    const version = loadAtomic(this.words, slot * this.slotWords);
     return (version & 1) === 0 ? version : -1;
   }
 

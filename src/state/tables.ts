@@ -5,7 +5,6 @@ import { Cells } from './cells.js';
 import { Clients } from './clients.js';
 import { Buckets } from './histogram.js';
 import {
-  BUCKETS_BYTES,
   bucketBlocks,
   namesHeapBytes,
   openWindowsBytes,
@@ -14,10 +13,12 @@ import {
   type TableName,
   type TablesMemory,
 } from './layout.js';
-import { type Limits, LimitsInForce } from './limits.js';
+import { type Limits, setLimits } from './limits.js';
+import { LimitsInForce } from './limits-in-force.js';
 import { Names } from './names.js';
 import { Reports } from './reports.js';
 import { Shares } from './shares.js';
+import { BUCKETS_BYTES } from './slot-bytes.js';
 import { Tasks } from './tasks.js';
 import { WindowBlocks } from './window-blocks.js';
 import { Workflows } from './workflows.js';
@@ -70,7 +71,7 @@ export class Tables {
 
   /** These hold from now on. The memory must be large enough for them. */
   setLimits(limits: Partial<Limits>): void {
-    this.limits.set(limits);
+    setLimits(this.limits, limits);
     const inForce = this.limits;
     this.names.setLimit(namesHeapBytes(inForce));
     this.shares.table.setLimit(shareSlots(inForce) + 1);

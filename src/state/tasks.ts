@@ -16,9 +16,10 @@
  */
 
 import { HASH_SEED, hashEnd, hashWord } from '../model/hash.js';
+import type { ByteView, MemoryPart } from '../model/memory.js';
 import { STATUS_RUNNING } from '../model/status.js';
-import { TASK_BYTES } from './layout.js';
 import { LIST_AGENT, type Names } from './names.js';
+import { TASK_BYTES } from './slot-bytes.js';
 import { SlotIndex } from './slot-index.js';
 import { SlotList } from './slot-list.js';
 import { HEAD_OWN, type SlotFields, SlotTable } from './slot-table.js';
@@ -72,7 +73,11 @@ export const FLAG_END_TEXTS = 16;
 export const FLAG_REPEATED = 32;
 
 export const TASK_FIELDS: SlotFields = {
-  names: { [TASK_ID]: 'task', [TASK_AGENT]: 'agent', [TASK_KIND]: 'kind' },
+  names: [
+    [TASK_ID, 'task'],
+    [TASK_AGENT, 'agent'],
+    [TASK_KIND, 'kind'],
+  ],
   places: [
     LOCK,
     HASH,
@@ -86,17 +91,20 @@ export const TASK_FIELDS: SlotFields = {
     STATUS_LINKS,
     STATUS_LINKS + 1,
   ],
-  words: { [TASK_STATUS]: 'status', [TASK_FLAGS]: 'flags' },
-  doubles: {
-    [TASK_STARTED]: 'started',
-    [TASK_ENDED]: 'ended',
-    [TASK_DURATION]: 'duration',
-    [TASK_TOKENS]: 'tokens',
-    [TASK_DESCRIPTION_LINE]: 'line of the description',
-    [TASK_STATUS_LINE]: 'line of the status',
-    [TASK_FIRST_LINE]: 'line of the first event',
-    [TASK_SECONDS_BEFORE]: 'seconds before',
-  },
+  words: [
+    [TASK_STATUS, 'status'],
+    [TASK_FLAGS, 'flags'],
+  ],
+  doubles: [
+    [TASK_STARTED, 'started'],
+    [TASK_ENDED, 'ended'],
+    [TASK_DURATION, 'duration'],
+    [TASK_TOKENS, 'tokens'],
+    [TASK_DESCRIPTION_LINE, 'line of the description'],
+    [TASK_STATUS_LINE, 'line of the status'],
+    [TASK_FIRST_LINE, 'line of the first event'],
+    [TASK_SECONDS_BEFORE, 'seconds before'],
+  ],
 };
 
 const LOOSE_FIRST = HEAD_OWN;
@@ -115,64 +123,56 @@ export class Tasks {
   readonly #names: Names;
   readonly #workflows: Workflows;
 
-  constructor(memory: SharedArrayBuffer, index: SharedArrayBuffer, names: Names, workflows: Workflows) {
-    this.table = new SlotTable(memory, TASK_BYTES);
-    this.byAgent = new SlotList(this.table, AGENT_LINKS, TASK_FIRST_LINE);
-    this.byStatus = new SlotList(this.table, STATUS_LINKS, TASK_STATUS_LINE);
+  constructor(memory: MemoryPart, index: MemoryPart, names: Names, workflows: Workflows) {
+    const table = new SlotTable(memory, TASK_BYTES);
+    this.table = table;
+    this.byAgent = new SlotList(table, AGENT_LINKS, TASK_FIRST_LINE);
+    this.byStatus = new SlotList(table, STATUS_LINKS, TASK_STATUS_LINE);
     this.#index = new SlotIndex(index);
     this.#names = names;
     this.#workflows = workflows;
   }
 
   /** Slots in use. */
-  get used(): number {
+  get used(): i32 {
     return this.table.used;
   }
 
   /** Tasks whose status is running, of all workflows and of none. */
-  get running(): number {
+  get running(): i32 {
     return this.table.words[RUNNING]!;
   }
 
   /** The word, in the table's words, of the head of the list of a status. */
-  statusHead(status: number): number {
+  statusHead(status: i32): i32 {
     return STATUS_HEADS + 2 * status;
   }
 
-  keyHash(workflow: number, agent: number, idHash: number): number {
+  keyHash(workflow: i32, agent: i32, idHash: i32): i32 {
     return hashEnd(hashWord(hashWord(HASH_SEED, workflow), agent), idHash);
   }
 
   /** @param agent the interned name @returns the slot, or 0 */
-  find(
-    workflow: number,
-    agent: number,
-    source: DataView,
-    offset: number,
-    length: number,
-    hash: number,
-  ): number {
+  find(workflow: i32, agent: i32, source: ByteView, offset: i32, length: i32, hash: i32): i32 {
     const key = this.keyHash(workflow, agent, hash);
     const words = this.table.words;
-    for (let place = this.#index.home(key); ; place = this.#index.next(place)) {
-      const slot = this.#index.slotAt(place);
-      if (slot === 0) return 0;
-      if (this.#index.hashAt(place) !== key) continue;
-      const at = slot * this.table.slotWords;
-      if (words[at + TASK_WORKFLOW] !== workflow || words[at + TASK_AGENT] !== agent) continue;
-      if (this.#names.equals(words[at + TASK_ID]!, source, offset, length)) return slot;
+    const index = this.#index;
+    let place = index.home(key);
+    let slot = index.slotAt(place);
+    while (slot !== 0) {
+      if (index.hashAt(place) === key) {
+        const at = slot * this.table.slotWords;
+        const isSame = words[at + TASK_WORKFLOW] === workflow && words[at + TASK_AGENT] === agent;
+        if (isSame && this.#names.equals(words[at + TASK_ID]!, source, offset, length)) return slot;
+      }
+      place = index.next(place);
+      slot = index.slotAt(place);
     }
+    return 0;
   }
 
   /** For readers in another thread: looks again while entries of the index move, a bounded number of times. */
-  findSettled(
-    workflow: number,
-    agent: number,
-    source: DataView,
-    offset: number,
-    length: number,
-    hash: number,
-  ): number {
+  findSettled(workflow: i32, agent: i32, source: ByteView, offset: i32, length: i32, hash: i32): i32 {
     for (let tries = 0; ; tries++) {
       const version = this.#index.settled();
       const slot = this.find(workflow, agent, source, offset, length, hash);
@@ -182,15 +182,7 @@ export class Tasks {
   }
 
   /** A new task, running; 0 if slots or names are used up. Takes a reference to `agent`. @param line of its first event */
-  create(
-    workflow: number,
-    agent: number,
-    source: DataView,
-    offset: number,
-    length: number,
-    hash: number,
-    line: number,
-  ): number {
+  create(workflow: i32, agent: i32, source: ByteView, offset: i32, length: i32, hash: i32, line: f64): i32 {
     const names = this.#names;
     const id = names.store(source, offset, length);
     if (id === 0) return 0;
@@ -220,7 +212,7 @@ export class Tasks {
   }
 
   /** Times, duration and tokens are unknown. Call inside the slot's lock. */
-  forgetTimes(slot: number): void {
+  forgetTimes(slot: i32): void {
     const { doubles } = this.table;
     const at = slot * this.table.slotDoubles;
     doubles[at + TASK_STARTED] = Number.NaN;
@@ -230,7 +222,7 @@ export class Tasks {
   }
 
   /** Sets the status, and keeps the lists and the count of running ones. Call inside the slot's lock. @param line of the event */
-  setStatus(slot: number, status: number, line: number): void {
+  setStatus(slot: i32, status: i32, line: f64): void {
     const words = this.table.words;
     const at = slot * this.table.slotWords + TASK_STATUS;
     const before = words[at]!;
@@ -248,27 +240,27 @@ export class Tasks {
   }
 
   /** Of a workflow, or of none with 0. */
-  first(workflow: number): number {
+  first(workflow: i32): i32 {
     if (workflow === 0) return this.table.words[LOOSE_FIRST]!;
     return this.#workflows.table.words[workflow * this.#workflows.table.slotWords + WORKFLOW_TASK_FIRST]!;
   }
 
-  next(slot: number): number {
+  next(slot: i32): i32 {
     return this.table.words[slot * this.table.slotWords + TASK_NEXT]!;
   }
 
-  held(workflow: number): number {
+  held(workflow: i32): i32 {
     if (workflow === 0) return this.table.words[LOOSE_HELD]!;
     return this.#workflows.table.words[workflow * this.#workflows.table.slotWords + WORKFLOW_TASKS_HELD]!;
   }
 
   /** The task of a workflow that ended first; 0: none has. */
-  oldestEnded(workflow: number): number {
+  oldestEnded(workflow: i32): i32 {
     if (workflow === 0) return this.table.words[LOOSE_ENDED_OLDEST]!;
     return this.#workflows.table.words[workflow * this.#workflows.table.slotWords + WORKFLOW_ENDED_OLDEST]!;
   }
 
-  remove(slot: number): void {
+  remove(slot: i32): void {
     const names = this.#names;
     const words = this.table.words;
     const at = slot * this.table.slotWords;
@@ -292,7 +284,7 @@ export class Tasks {
     names.release(kind);
   }
 
-  get indexBytes(): number {
+  get indexBytes(): f64 {
     return this.#index.usedBytes;
   }
 
@@ -303,7 +295,7 @@ export class Tasks {
     this.#index.clear();
   }
 
-  #append(slot: number, workflow: number): void {
+  #append(slot: i32, workflow: i32): void {
     const words = this.table.words;
     const size = this.table.slotWords;
     const home = workflow === 0 ? words : this.#workflows.table.words;
@@ -318,7 +310,7 @@ export class Tasks {
     home[workflow === 0 ? LOOSE_HELD : base + WORKFLOW_TASKS_HELD]! += 1;
   }
 
-  #detach(slot: number, workflow: number): void {
+  #detach(slot: i32, workflow: i32): void {
     const words = this.table.words;
     const size = this.table.slotWords;
     const home = workflow === 0 ? words : this.#workflows.table.words;
@@ -332,7 +324,7 @@ export class Tasks {
     home[workflow === 0 ? LOOSE_HELD : base + WORKFLOW_TASKS_HELD]! -= 1;
   }
 
-  #linkEnded(slot: number): void {
+  #linkEnded(slot: i32): void {
     const words = this.table.words;
     const size = this.table.slotWords;
     const workflow = words[slot * size + TASK_WORKFLOW]!;
@@ -348,7 +340,7 @@ export class Tasks {
     home[newestAt] = slot;
   }
 
-  #unlinkEnded(slot: number): void {
+  #unlinkEnded(slot: i32): void {
     const words = this.table.words;
     const size = this.table.slotWords;
     const workflow = words[slot * size + TASK_WORKFLOW]!;

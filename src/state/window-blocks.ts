@@ -18,9 +18,22 @@
  * that was freed may be anything.
  */
 
+import {
+  type Bytes,
+  bytesOf,
+  type Doubles,
+  doublesOf,
+  leastWord,
+  type MemoryPart,
+  mostWord,
+  ownBytes,
+  toWord,
+  type Words,
+  wordsOf,
+} from '../model/memory.js';
 import type { DenseHistogram } from './dense-histogram.js';
 import { bucketOf, KEYS, keyOfBucket } from './histogram.js';
-import { CHUNK_BYTES } from './layout.js';
+import { CHUNK_BYTES } from './slot-bytes.js';
 
 const CHUNK_WORDS = CHUNK_BYTES / 4;
 const CHUNK_DOUBLES = CHUNK_BYTES / 8;
@@ -51,64 +64,64 @@ const MOMENT_MIN = 8;
 const MOMENT_MAX = 9;
 
 export class WindowBlocks {
-  readonly #words: Int32Array;
-  readonly #doubles: Float64Array;
-  readonly #bytes: Uint8Array;
-  readonly #chunksMax: number;
-  #chunks: number;
+  readonly #words: Words;
+  readonly #doubles: Doubles;
+  readonly #bytes: Bytes;
+  readonly #chunksMax: i32;
+  #chunks: i32;
   /** The counts of the block in work. */
-  #encoded = new Uint8Array(1024);
-  #encodedLength = 0;
+  readonly #encoded: Bytes = ownBytes(LENGTH_MAX);
+  #encodedLength: i32 = 0;
 
-  constructor(memory: SharedArrayBuffer) {
-    this.#words = new Int32Array(memory);
-    this.#doubles = new Float64Array(memory);
-    this.#bytes = new Uint8Array(memory);
-    this.#chunksMax = Math.floor(memory.byteLength / CHUNK_BYTES);
+  constructor(memory: MemoryPart) {
+    this.#words = wordsOf(memory);
+    this.#doubles = doublesOf(memory);
+    this.#bytes = bytesOf(memory);
+    this.#chunksMax = toWord(Math.floor(memory.byteLength / CHUNK_BYTES));
     this.#chunks = this.#chunksMax;
     if (this.#words[TOP] === 0) this.#words[TOP] = 1;
   }
 
   /** So much may be in use, of what the memory has (limits.ts). */
-  setLimit(bytes: number): void {
-    this.#chunks = Math.min(this.#chunksMax, Math.floor(bytes / CHUNK_BYTES));
+  setLimit(bytes: f64): void {
+    this.#chunks = leastWord(this.#chunksMax, toWord(Math.floor(bytes / CHUNK_BYTES)));
   }
 
   /** From the start of the memory; behind them are zeros. */
-  get usedBytes(): number {
+  get usedBytes(): f64 {
     return this.#words[TOP]! * CHUNK_BYTES;
   }
 
-  get chunksUsed(): number {
+  get chunksUsed(): i32 {
     return this.#words[USED]!;
   }
 
-  get chunksFree(): number {
-    return Math.max(0, this.#chunks - 1 - this.#words[USED]!);
+  get chunksFree(): i32 {
+    return mostWord(0, this.#chunks - 1 - this.#words[USED]!);
   }
 
   /** The newest slot (of the finest width) of which something was lost; 0: none. */
-  get lost(): number {
+  get lost(): i32 {
     return this.#words[LOST]!;
   }
 
-  setLost(slot: number): void {
+  setLost(slot: i32): void {
     if (slot > this.#words[LOST]!) this.#words[LOST] = slot;
   }
 
-  get cursor(): number {
+  get cursor(): i32 {
     return this.#words[CURSOR]!;
   }
 
-  setCursor(cell: number): void {
+  setCursor(cell: i32): void {
     this.#words[CURSOR] = cell;
   }
 
-  get swept(): number {
+  get swept(): i32 {
     return this.#words[SWEPT]!;
   }
 
-  setSwept(slot: number): void {
+  setSwept(slot: i32): void {
     this.#words[SWEPT] = slot;
   }
 
@@ -117,11 +130,12 @@ export class WindowBlocks {
    * @param histogram of the same values
    * @returns the block, or 0 where the chunks left are too few; then nothing was changed
    */
-  write(slot: number, moments: Float64Array, histogram: DenseHistogram): number {
+  write(slot: i32, moments: Doubles, histogram: DenseHistogram): i32 {
     this.#encodedLength = 0;
     if (moments[MOMENT_COUNT]! > 1) this.#encode(histogram);
     const length = this.#encodedLength;
-    if (1 + Math.ceil(length / COUNTS_BYTES) > this.chunksFree) return 0;
+    const chunks = (length + COUNTS_BYTES - 1) / COUNTS_BYTES;
+    if (1 + toWord(chunks) > this.chunksFree) return 0;
     const block = this.#take();
     const words = this.#words;
     words[block * CHUNK_WORDS + NEWER] = 0;
@@ -143,33 +157,33 @@ export class WindowBlocks {
       words[chunk * CHUNK_WORDS + NEXT] = next;
       chunk = next;
       const to = chunk * CHUNK_BYTES + COUNTS_FROM;
-      const bytes = Math.min(COUNTS_BYTES, length - from);
+      const bytes = leastWord(COUNTS_BYTES, length - from);
       for (let i = 0; i < bytes; i++) this.#bytes[to + i] = this.#encoded[from + i]!;
     }
     words[chunk * CHUNK_WORDS + NEXT] = 0;
     return block;
   }
 
-  slot(block: number): number {
+  slot(block: i32): i32 {
     return this.#words[block * CHUNK_WORDS + SLOT]!;
   }
 
   /** The block behind it in its cell's list. */
-  newer(block: number): number {
+  newer(block: i32): i32 {
     return this.#words[block * CHUNK_WORDS + NEWER]!;
   }
 
-  setNewer(block: number, newer: number): void {
+  setNewer(block: i32, newer: i32): void {
     this.#words[block * CHUNK_WORDS + NEWER] = newer;
   }
 
   /** Whether a number that was read without a lock can be a block. */
-  isBlock(block: number): boolean {
+  isBlock(block: i32): boolean {
     return block > 0 && block < this.#words[TOP]!;
   }
 
   /** The ten doubles of fold/moments.ts into `moments`, and the counts added to `histogram`. */
-  read(block: number, moments: Float64Array, histogram: DenseHistogram): void {
+  read(block: i32, moments: Doubles, histogram: DenseHistogram): void {
     const doubles = this.#doubles;
     const d = block * CHUNK_DOUBLES + FIRST;
     moments.fill(0);
@@ -184,11 +198,11 @@ export class WindowBlocks {
       moments[MOMENT_COUNT] = 1;
       histogram.add(keyOfBucket(bucketOf(doubles[d]!)), 1);
     } else {
-      moments[MOMENT_COUNT] = this.#readCounts(block, Math.min(length, LENGTH_MAX), histogram);
+      moments[MOMENT_COUNT] = this.#readCounts(block, leastWord(length, LENGTH_MAX), histogram);
     }
   }
 
-  release(block: number): void {
+  release(block: i32): void {
     let chunk = block;
     while (chunk !== 0) {
       const next = this.#words[chunk * CHUNK_WORDS + NEXT]!;
@@ -205,16 +219,16 @@ export class WindowBlocks {
   }
 
   /** @returns the sum of the counts */
-  #readCounts(block: number, length: number, histogram: DenseHistogram): number {
+  #readCounts(block: i32, length: i32, histogram: DenseHistogram): f64 {
     const bytes = this.#bytes;
     let chunk = block;
     let at = 0;
     let end = 0;
     let key = 0;
-    let total = 0;
+    let total: f64 = 0;
     let isCount = false;
-    let value = 0;
-    let scale = 1;
+    let value: f64 = 0;
+    let scale: f64 = 1;
     for (let i = 0; i < length; i++) {
       if (at === end) {
         chunk = this.#words[chunk * CHUNK_WORDS + NEXT]!;
@@ -223,14 +237,14 @@ export class WindowBlocks {
         end = at + COUNTS_BYTES;
       }
       const byte = bytes[at++]!;
-      value += (byte & 127) * scale;
+      value += ((byte & 127) as f64) * scale;
       scale *= 128;
       if (byte >= 128) continue;
       if (isCount) {
         histogram.add(key, value);
         total += value;
       } else {
-        key += value;
+        key += toWord(value);
       }
       isCount = !isCount;
       value = 0;
@@ -242,27 +256,23 @@ export class WindowBlocks {
   #encode(histogram: DenseHistogram): void {
     let last = 0;
     for (let key = histogram.next(-1); key >= 0; key = histogram.next(key)) {
-      this.#putVarint(key - last);
+      this.#putVarint((key - last) as f64);
       this.#putVarint(histogram.counts[key]!);
       last = key;
     }
   }
 
-  #putVarint(value: number): void {
-    if (this.#encodedLength + 8 > this.#encoded.length) {
-      const larger = new Uint8Array(this.#encoded.length * 2);
-      larger.set(this.#encoded);
-      this.#encoded = larger;
-    }
+  #putVarint(value: f64): void {
     let rest = value;
     while (rest >= 128) {
-      this.#encoded[this.#encodedLength++] = (rest % 128) | 128;
-      rest = Math.floor(rest / 128);
+      const above = Math.floor(rest / 128);
+      this.#encoded[this.#encodedLength++] = toWord(rest - above * 128) | 128;
+      rest = above;
     }
-    this.#encoded[this.#encodedLength++] = rest;
+    this.#encoded[this.#encodedLength++] = toWord(rest);
   }
 
-  #take(): number {
+  #take(): i32 {
     const words = this.#words;
     let chunk = words[FREE]!;
     if (chunk !== 0) {

@@ -19,9 +19,10 @@
  * fold/cover.ts, `first share` begins a chain of state/shares.ts. The sums are pairs: sum and error of the sum.
  */
 
+import type { ByteView, MemoryPart } from '../model/memory.js';
 import { STATUS_RUNNING } from '../model/status.js';
-import { WORKFLOW_BYTES } from './layout.js';
 import { LIST_PARENT, LIST_PHASE, LIST_PROJECT, type Names } from './names.js';
+import { WORKFLOW_BYTES } from './slot-bytes.js';
 import { SlotIndex } from './slot-index.js';
 import { SlotList } from './slot-list.js';
 import { HEAD_OWN, type SlotFields, SlotTable } from './slot-table.js';
@@ -84,13 +85,13 @@ export const FLAG_STALE = 4;
 export const FLAG_UNNAMED = 8;
 
 export const WORKFLOW_FIELDS: SlotFields = {
-  names: {
-    [WORKFLOW_ID]: 'workflow',
-    [WORKFLOW_NAME]: 'name',
-    [WORKFLOW_PROJECT]: 'project',
-    [WORKFLOW_PHASE]: 'phase',
-    [WORKFLOW_PARENT]: 'parent',
-  },
+  names: [
+    [WORKFLOW_ID, 'workflow'],
+    [WORKFLOW_NAME, 'name'],
+    [WORKFLOW_PROJECT, 'project'],
+    [WORKFLOW_PHASE, 'phase'],
+    [WORKFLOW_PARENT, 'parent'],
+  ],
   places: [
     LOCK,
     HASH,
@@ -100,40 +101,39 @@ export const WORKFLOW_FIELDS: SlotFields = {
     WORKFLOW_TASK_LAST,
     WORKFLOW_ENDED_OLDEST,
     WORKFLOW_ENDED_NEWEST,
-    ...[ALL_LINKS, STATUS_LINKS, PHASE_LINKS, PROJECT_LINKS, PARENT_LINKS].flatMap((at) => [at, at + 1]),
     WORKFLOW_GROUPS,
     WORKFLOW_COVER,
     WORKFLOW_SHARE_FIRST,
+  ].concat([ALL_LINKS, STATUS_LINKS, PHASE_LINKS, PROJECT_LINKS, PARENT_LINKS].flatMap((at) => [at, at + 1])),
+  words: [
+    [WORKFLOW_STATUS, 'status'],
+    [WORKFLOW_FLAGS, 'flags'],
+    [WORKFLOW_TASKS_HELD, 'tasks held'],
+    [WORKFLOW_RUN, 'run'],
+    [WORKFLOW_TASKS_TOTAL, 'tasks in all'],
+    [WORKFLOW_EXECUTIONS, 'executions'],
+    [WORKFLOW_PARALLEL, 'parallel executions'],
+    [WORKFLOW_COMPLETED, 'completed executions'],
+    [WORKFLOW_GROUPS_MEASURED, 'groups with a duration'],
   ],
-  words: {
-    [WORKFLOW_STATUS]: 'status',
-    [WORKFLOW_FLAGS]: 'flags',
-    [WORKFLOW_TASKS_HELD]: 'tasks held',
-    [WORKFLOW_RUN]: 'run',
-    [WORKFLOW_TASKS_TOTAL]: 'tasks in all',
-    [WORKFLOW_EXECUTIONS]: 'executions',
-    [WORKFLOW_PARALLEL]: 'parallel executions',
-    [WORKFLOW_COMPLETED]: 'completed executions',
-    [WORKFLOW_GROUPS_MEASURED]: 'groups with a duration',
-  },
-  doubles: {
-    [WORKFLOW_STARTED]: 'started',
-    [WORKFLOW_ENDED]: 'ended',
-    [WORKFLOW_TOUCHED]: 'touched',
-    [WORKFLOW_REQUEST_LINE]: 'line of the request',
-    [WORKFLOW_ERROR_LINE]: 'line of the error',
-    [ALL_ENTRY]: 'entry',
-    [STATUS_ENTRY]: 'entry of its status',
-    [PHASE_ENTRY]: 'entry of its phase',
-    [PROJECT_ENTRY]: 'entry of its project',
-    [PARENT_ENTRY]: 'entry of its parent',
-    [WORKFLOW_SECONDS]: 'seconds',
-    [WORKFLOW_SECONDS + 1]: 'seconds error',
-    [WORKFLOW_TOKENS]: 'tokens',
-    [WORKFLOW_TOKENS + 1]: 'tokens error',
-    [WORKFLOW_SPEEDUPS]: 'speed-ups',
-    [WORKFLOW_SPEEDUPS + 1]: 'speed-ups error',
-  },
+  doubles: [
+    [WORKFLOW_STARTED, 'started'],
+    [WORKFLOW_ENDED, 'ended'],
+    [WORKFLOW_TOUCHED, 'touched'],
+    [WORKFLOW_REQUEST_LINE, 'line of the request'],
+    [WORKFLOW_ERROR_LINE, 'line of the error'],
+    [ALL_ENTRY, 'entry'],
+    [STATUS_ENTRY, 'entry of its status'],
+    [PHASE_ENTRY, 'entry of its phase'],
+    [PROJECT_ENTRY, 'entry of its project'],
+    [PARENT_ENTRY, 'entry of its parent'],
+    [WORKFLOW_SECONDS, 'seconds'],
+    [WORKFLOW_SECONDS + 1, 'seconds error'],
+    [WORKFLOW_TOKENS, 'tokens'],
+    [WORKFLOW_TOKENS + 1, 'tokens error'],
+    [WORKFLOW_SPEEDUPS, 'speed-ups'],
+    [WORKFLOW_SPEEDUPS + 1, 'speed-ups error'],
+  ],
 };
 
 const FIND_TRIES = 1000;
@@ -147,10 +147,16 @@ const ALL_HEAD = 12;
 const STATUS_HEADS = 14;
 
 /** A word that holds an interned string, and the list of the slots that hold the same. */
-interface NamedList {
-  readonly word: number;
-  readonly list: number;
+class NamedList {
+  readonly word: i32;
+  readonly list: i32;
   readonly slots: SlotList;
+
+  constructor(word: i32, list: i32, slots: SlotList) {
+    this.word = word;
+    this.list = list;
+    this.slots = slots;
+  }
 }
 
 export class Workflows {
@@ -164,60 +170,70 @@ export class Workflows {
   readonly #index: SlotIndex;
   readonly #names: Names;
 
-  constructor(memory: SharedArrayBuffer, index: SharedArrayBuffer, names: Names) {
-    this.table = new SlotTable(memory, WORKFLOW_BYTES);
+  constructor(memory: MemoryPart, index: MemoryPart, names: Names) {
+    const table = new SlotTable(memory, WORKFLOW_BYTES);
+    this.table = table;
     this.#index = new SlotIndex(index);
     this.#names = names;
-    const named = (word: number, list: number, links: number, entry: number): NamedList => {
-      return { word, list, slots: new SlotList(this.table, links, entry) };
-    };
-    this.all = new SlotList(this.table, ALL_LINKS, ALL_ENTRY);
-    this.byStatus = new SlotList(this.table, STATUS_LINKS, STATUS_ENTRY);
-    this.byPhase = named(WORKFLOW_PHASE, LIST_PHASE, PHASE_LINKS, PHASE_ENTRY);
-    this.byProject = named(WORKFLOW_PROJECT, LIST_PROJECT, PROJECT_LINKS, PROJECT_ENTRY);
-    this.byParent = named(WORKFLOW_PARENT, LIST_PARENT, PARENT_LINKS, PARENT_ENTRY);
+    this.all = new SlotList(table, ALL_LINKS, ALL_ENTRY);
+    this.byStatus = new SlotList(table, STATUS_LINKS, STATUS_ENTRY);
+    this.byPhase = new NamedList(WORKFLOW_PHASE, LIST_PHASE, new SlotList(table, PHASE_LINKS, PHASE_ENTRY));
+    this.byProject = new NamedList(
+      WORKFLOW_PROJECT,
+      LIST_PROJECT,
+      new SlotList(table, PROJECT_LINKS, PROJECT_ENTRY),
+    );
+    this.byParent = new NamedList(
+      WORKFLOW_PARENT,
+      LIST_PARENT,
+      new SlotList(table, PARENT_LINKS, PARENT_ENTRY),
+    );
   }
 
-  get live(): number {
+  get live(): i32 {
     return this.table.words[LIVE_LIST + LENGTH]!;
   }
 
-  get recent(): number {
+  get recent(): i32 {
     return this.table.words[RECENT_LIST + LENGTH]!;
   }
 
   /** The one that no event has touched for longest; 0: none. */
-  get oldestLive(): number {
+  get oldestLive(): i32 {
     return this.table.words[LIVE_LIST + OLDEST]!;
   }
 
-  get oldestRecent(): number {
+  get oldestRecent(): i32 {
     return this.table.words[RECENT_LIST + OLDEST]!;
   }
 
   /** The word, in the table's words, of the head of the list of all. */
-  get allHead(): number {
+  get allHead(): i32 {
     return ALL_HEAD;
   }
 
-  statusHead(status: number): number {
+  statusHead(status: i32): i32 {
     return STATUS_HEADS + 2 * status;
   }
 
   /** @returns the slot, or 0 */
-  find(source: DataView, offset: number, length: number, hash: number): number {
-    for (let place = this.#index.home(hash); ; place = this.#index.next(place)) {
-      const slot = this.#index.slotAt(place);
-      if (slot === 0) return 0;
-      if (this.#index.hashAt(place) === hash) {
+  find(source: ByteView, offset: i32, length: i32, hash: i32): i32 {
+    const index = this.#index;
+    let place = index.home(hash);
+    let slot = index.slotAt(place);
+    while (slot !== 0) {
+      if (index.hashAt(place) === hash) {
         const id = this.table.words[slot * this.table.slotWords + WORKFLOW_ID]!;
         if (id !== 0 && this.#names.equals(id, source, offset, length)) return slot;
       }
+      place = index.next(place);
+      slot = index.slotAt(place);
     }
+    return 0;
   }
 
   /** For readers in another thread: looks again while entries of the index move, a bounded number of times. */
-  findSettled(source: DataView, offset: number, length: number, hash: number): number {
+  findSettled(source: ByteView, offset: i32, length: i32, hash: i32): i32 {
     for (let tries = 0; ; tries++) {
       const version = this.#index.settled();
       const slot = this.find(source, offset, length, hash);
@@ -227,7 +243,7 @@ export class Workflows {
   }
 
   /** A new live workflow, running and touched last; 0 if slots or names are used up. */
-  create(source: DataView, offset: number, length: number, hash: number): number {
+  create(source: ByteView, offset: i32, length: i32, hash: i32): i32 {
     const id = this.#names.store(source, offset, length);
     if (id === 0) return 0;
     const slot = this.table.take();
@@ -253,7 +269,7 @@ export class Workflows {
   }
 
   /** Forgets it. What hangs on it (tasks, groups, cover, shares) must have been forgotten before. */
-  remove(slot: number): void {
+  remove(slot: i32): void {
     const words = this.table.words;
     const at = slot * this.table.slotWords;
     const id = words[at + WORKFLOW_ID]!;
@@ -264,7 +280,9 @@ export class Workflows {
     words[at + WORKFLOW_ID] = 0;
     this.all.leave(words, ALL_HEAD, slot);
     this.byStatus.leave(words, this.statusHead(words[at + WORKFLOW_STATUS]!), slot);
-    for (const named of [this.byPhase, this.byProject, this.byParent]) this.setNamed(named, slot, 0);
+    this.setNamed(this.byPhase, slot, 0);
+    this.setNamed(this.byProject, slot, 0);
+    this.setNamed(this.byParent, slot, 0);
     this.table.unlock(slot);
     this.table.give(slot);
     this.#names.free(id);
@@ -272,7 +290,7 @@ export class Workflows {
   }
 
   /** Call inside the slot's lock. */
-  setStatus(slot: number, status: number): void {
+  setStatus(slot: i32, status: i32): void {
     const words = this.table.words;
     const at = slot * this.table.slotWords + WORKFLOW_STATUS;
     const before = words[at]!;
@@ -283,7 +301,8 @@ export class Workflows {
   }
 
   /** Sets a phase, project or parent. Takes the reference over. Call inside the slot's lock. @param ref 0: none */
-  setNamed({ word, list, slots }: NamedList, slot: number, ref: number): void {
+  setNamed(named: NamedList, slot: i32, ref: i32): void {
+    const { word, list, slots } = named;
     const names = this.#names;
     const at = slot * this.table.slotWords + word;
     const before = this.table.words[at]!;
@@ -295,12 +314,12 @@ export class Workflows {
     names.release(before);
   }
 
-  setTouched(slot: number, atSeconds: number): void {
+  setTouched(slot: i32, atSeconds: f64): void {
     this.table.doubles[slot * this.table.slotDoubles + WORKFLOW_TOUCHED] = atSeconds;
   }
 
   /** Moves it to the front of its list. Needs no lock: times of touch and links of lists are the fold's own. */
-  touch(slot: number, atSeconds: number): void {
+  touch(slot: i32, atSeconds: f64): void {
     const words = this.table.words;
     this.setTouched(slot, atSeconds);
     const list =
@@ -311,7 +330,7 @@ export class Workflows {
   }
 
   /** Into the list of the recent ones, or back to life. Call inside the slot's lock. */
-  setOver(slot: number, over: boolean): void {
+  setOver(slot: i32, over: boolean): void {
     const at = slot * this.table.slotWords + WORKFLOW_FLAGS;
     const isOver = (this.table.words[at]! & FLAG_OVER) !== 0;
     if (isOver === over) return;
@@ -320,7 +339,7 @@ export class Workflows {
     this.#link(slot, over ? RECENT_LIST : LIVE_LIST);
   }
 
-  get indexBytes(): number {
+  get indexBytes(): f64 {
     return this.#index.usedBytes;
   }
 
@@ -331,13 +350,13 @@ export class Workflows {
     this.#index.clear();
   }
 
-  #nextEntry(): number {
+  #nextEntry(): f64 {
     const doubles = this.table.doubles;
     doubles[ENTRIES]! += 1;
     return doubles[ENTRIES]!;
   }
 
-  #link(slot: number, list: number): void {
+  #link(slot: i32, list: i32): void {
     const words = this.table.words;
     const size = this.table.slotWords;
     const newest = words[list + NEWEST]!;
@@ -349,7 +368,7 @@ export class Workflows {
     words[list + LENGTH]! += 1;
   }
 
-  #unlink(slot: number, list: number): void {
+  #unlink(slot: i32, list: i32): void {
     const words = this.table.words;
     const size = this.table.slotWords;
     const older = words[slot * size + OLDER]!;

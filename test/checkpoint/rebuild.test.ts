@@ -237,7 +237,9 @@ function expectSame({ tables }: Folded, expected: Folded, what: string): void {
   expect(tables.usedRanges(), what).toEqual(ranges);
   for (const [name, bytes] of Object.entries(ranges) as [TableName, number][]) {
     if (name.endsWith('Index')) continue; // these tell how often tables were cleared
-    const [a, b] = [tables.memory, expected.memory].map((memory) => Buffer.from(memory[name], 0, bytes));
+    const [a, b] = [tables.memory, expected.memory].map((memory) =>
+      Buffer.from(memory[name].subarray(0, bytes)),
+    );
     expect(a!.equals(b!), `${what}: ${name}`).toBe(true);
   }
 }

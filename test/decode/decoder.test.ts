@@ -306,7 +306,7 @@ describe('control lines', () => {
   test('a number of more than 256 bytes is no id', () => {
     const found = decodeText(decoder, `{"type":"sync","id":0.${'0'.repeat(255)}}`);
     expect(found).toEqual({ is: 'control', control: { type: 'malformed' } });
-    expect(decoder.event.controlReason).toBe('sync: id must be a string or a number of at most 256 bytes');
+    expect(decoder.control.reason).toBe('sync: id must be a string or a number of at most 256 bytes');
   });
 });
 
@@ -352,9 +352,9 @@ describe('where a line lies', () => {
     const members = Array.from({ length: 1000 }, (_, i) => `"\\n${String(i).padStart(250, '0')}"`);
     const found = decodeText(decoder, `{"type":"group","tasks":[${members.join()}]}`);
     expect(found).toMatchObject({ event: { members: members.map((text) => JSON.parse(text) as string) } });
-    const offset = decoder.event.memberOffset[999]!;
+    const offset = decoder.members.offset[999]!;
     expect(offset).toBeGreaterThanOrEqual(SCRATCH_OFFSET);
-    expect(decoder.event.memberHash[999]).toBe(hashBytes(decoder.scratch, offset - SCRATCH_OFFSET, 251));
+    expect(decoder.members.hash[999]).toBe(hashBytes(decoder.scratch, offset - SCRATCH_OFFSET, 251));
   });
 
   test('an object of ten thousand tags costs no more than a pass or two', () => {

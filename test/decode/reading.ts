@@ -53,17 +53,22 @@ export function decodeText(decoder: Decoder, line: string | Uint8Array): Judgeme
 }
 
 function controlOf(decoder: Decoder, memory: Uint8Array, result: number): ModelControl {
-  const { event } = decoder;
   if (result === CONTROL_SYNC) {
-    const text = stringAt(decoder, memory, event.idOffset, event.idLength);
-    assert(event.idKind === ID_STRING || event.idKind === ID_NUMBER);
-    return { type: 'sync', id: event.idKind === ID_STRING ? text : (JSON.parse(text) as number) };
+    const text = stringAt(decoder, memory, decoder.control.idOffset, decoder.control.idLength);
+    assert(decoder.control.idKind === ID_STRING || decoder.control.idKind === ID_NUMBER);
+    return { type: 'sync', id: decoder.control.idKind === ID_STRING ? text : (JSON.parse(text) as number) };
   }
   if (result === CONTROL_HELLO) {
-    const client = spanText(decoder, memory, event.clientOffset, event.clientLength, event.clientHash);
-    return { type: 'hello', client, first: event.first };
+    const client = spanText(
+      decoder,
+      memory,
+      decoder.control.clientOffset,
+      decoder.control.clientLength,
+      decoder.control.clientHash,
+    );
+    return { type: 'hello', client, first: decoder.control.first };
   }
-  assert(event.controlReason.length > 0);
+  assert(decoder.control.reason.length > 0);
   return { type: 'malformed' };
 }
 
@@ -83,7 +88,13 @@ function eventOf(decoder: Decoder, memory: Uint8Array, type: EventType): ModelEv
   const members: string[] = [];
   for (let i = 0; i < event.memberCount; i++) {
     members.push(
-      spanText(decoder, memory, event.memberOffset[i]!, event.memberLength[i]!, event.memberHash[i]!),
+      spanText(
+        decoder,
+        memory,
+        decoder.members.offset[i]!,
+        decoder.members.length[i]!,
+        decoder.members.hash[i]!,
+      ),
     );
   }
   const tags: [string, string][] = [];
@@ -103,7 +114,7 @@ function eventOf(decoder: Decoder, memory: Uint8Array, type: EventType): ModelEv
     duration: event.duration,
     tokens: event.tokens,
     value: event.value,
-    membersAreTasks: event.memberCount > 0 && event.membersAreTasks,
+    membersAreTasks: event.memberCount > 0 && decoder.members.areTasks,
     members,
     tags,
   };

@@ -2,10 +2,11 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { wordsOf } from '../../src/model/memory.js';
 import { STATUS_RUNNING } from '../../src/model/status.js';
-import { OVERFLOW_CELLS } from '../../src/state/layout.js';
 import { REPORT_AGENT, REPORT_PROJECT } from '../../src/state/reports.js';
 import { SHARE_AGENT, SHARE_NEXT } from '../../src/state/shares.js';
+import { OVERFLOW_CELLS } from '../../src/state/slot-bytes.js';
 import { TASK_AGENT, TASK_ID, TASK_KIND } from '../../src/state/tasks.js';
 import {
   FLAG_OVER,
@@ -284,7 +285,7 @@ describe('at tiny limits and any events', () => {
 
 function internedRefs({ memory }: Folded): number[] {
   // Behind the head of the index.
-  return [...new Int32Array(memory.namesIndex, 64)].filter((ref) => ref !== 0);
+  return [...wordsOf(memory.namesIndex).subarray(16)].filter((ref) => ref !== 0);
 }
 
 /** Heads, lists and counts of the tables against a walk over their slots; and every block of a name is somebody's. */

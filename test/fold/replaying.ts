@@ -4,6 +4,7 @@ import { parseAcceptedLine } from '../../src/decode/field-text.js';
 import type { OnHour } from '../../src/fold/hours.js';
 import { Replay } from '../../src/fold/replay.js';
 import type { Report } from '../../src/fold/report.js';
+import { type MemoryPart, wordsOf } from '../../src/model/memory.js';
 import { TICK_LIMITS, TICK_TIME } from '../../src/model/tick.js';
 import { parseCursor } from '../../src/query/page.js';
 import { queryStats, type StatsQuery } from '../../src/query/stats.js';
@@ -275,9 +276,9 @@ const INDEXES = ['namesIndex', 'workflowsIndex', 'tasksIndex', 'sharesIndex', 'c
 export function differences(a: TablesMemory, b: TablesMemory): Record<string, string> {
   const found: Record<string, string> = {};
   for (const [name, memory] of Object.entries(a)) {
-    if (!(memory instanceof SharedArrayBuffer)) continue;
-    const left = new Int32Array(memory.slice(0));
-    const right = new Int32Array((b as unknown as Record<string, SharedArrayBuffer>)[name]!.slice(0));
+    if (name === 'limits' || name === 'linear') continue;
+    const left = wordsOf(memory).slice();
+    const right = wordsOf((b as unknown as Record<string, MemoryPart>)[name]!).slice();
     if (INDEXES.includes(name)) left[INDEX_VERSION] = right[INDEX_VERSION]!;
     const at = left.findIndex((word, i) => word !== right[i]);
     if (at >= 0) found[name] = `word ${at}: ${left[at]} and ${right[at]}`;

@@ -38,7 +38,7 @@ export class FeedFixture {
     this.#board = new ArchiveBoard(archiveBoard);
     this.#writer = new RingWriter(this.ring);
     this.#fold = new RingReader(this.ring, CURSOR_PUBLISHED, origin);
-    this.#decoder.attach(this.ring.data, 0, capacityBytes);
+    this.#decoder.attach(this.ring.data.buffer, 0, capacityBytes);
     this.memory = { ring: this.ring, archiveBoard, maxLineBytes: MAX_LINE_BYTES };
     this.feed = new Feed(this.memory);
   }

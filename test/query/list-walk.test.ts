@@ -5,6 +5,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { allocatePart } from '../../src/model/memory.js';
 import { ListWalk, type WalkedList } from '../../src/query/list-walk.js';
 import { SlotList } from '../../src/state/slot-list.js';
 import { SlotTable } from '../../src/state/slot-table.js';
@@ -17,7 +18,7 @@ const NUMBER = 2; // in doubles
 
 /** Slots that enter and leave one list, as the tables do it: at its front, as those of a status, or at its end. */
 class Listed {
-  readonly table = new SlotTable(new SharedArrayBuffer(SLOT_BYTES * 40), SLOT_BYTES);
+  readonly table = new SlotTable(allocatePart(SLOT_BYTES * 40), SLOT_BYTES);
   readonly heads = new Int32Array(2);
   readonly list = new SlotList(this.table, LINKS, NUMBER);
   readonly #order: -1 | 1;

@@ -2,8 +2,9 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { efficiencyScore, type Report } from '../../src/fold/report.js';
+import type { Report } from '../../src/fold/report.js';
 import { ReportTotals } from '../../src/fold/report-totals.js';
+import { efficiencyScore } from '../../src/fold/scores.js';
 import { hashBytes } from '../../src/model/hash.js';
 import { STATUS_NAMES } from '../../src/model/status.js';
 import { OTHER_AGENTS, type PartialReport, queryReport, type ReportScope } from '../../src/query/report.js';

@@ -186,7 +186,7 @@ class Free implements fc.Command<Model, Real> {
 }
 
 function memoryBytes(memory: RingMemory): Uint8Array {
-  return new Uint8Array(memory.data);
+  return memory.data;
 }
 
 /** Payloads small and large, so that both many records and the largest possible ones come. */

@@ -3,7 +3,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { hashBytes } from '../../src/model/hash.js';
-import { allocateTables, OVERFLOW_CELLS } from '../../src/state/layout.js';
+import { allocateTables } from '../../src/state/layout.js';
+import { OVERFLOW_CELLS } from '../../src/state/slot-bytes.js';
 import { Tables } from '../../src/state/tables.js';
 import { LIMITS } from '../fold/replaying.js';
 import { assertVisiting } from '../support/corners.js';

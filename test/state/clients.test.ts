@@ -2,12 +2,13 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { allocatePart } from '../../src/model/memory.js';
 import { Clients } from '../../src/state/clients.js';
-import { CLIENT_BYTES } from '../../src/state/layout.js';
+import { CLIENT_BYTES } from '../../src/state/slot-bytes.js';
 import { assertVisiting } from '../support/corners.js';
 
 const bytesOf = (id: string) => Buffer.from(id);
-const memoryFor = (clients: number) => new SharedArrayBuffer((clients + 1) * CLIENT_BYTES);
+const memoryFor = (clients: number) => allocatePart((clients + 1) * CLIENT_BYTES);
 
 interface ModelClient {
   line: number;

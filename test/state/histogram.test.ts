@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { allocatePart } from '../../src/model/memory.js';
 import { DenseHistogram } from '../../src/state/dense-histogram.js';
 import {
   BUCKETS_PER_OCTAVE,
@@ -15,7 +16,7 @@ import {
   ZERO_BUCKET,
   ZERO_KEY,
 } from '../../src/state/histogram.js';
-import { BUCKETS_BYTES } from '../../src/state/layout.js';
+import { BUCKETS_BYTES } from '../../src/state/slot-bytes.js';
 
 const ERROR_MAX = 0.011;
 const SMALLEST = 2 ** -64;
@@ -180,7 +181,7 @@ describe('a dense histogram', () => {
 });
 
 describe('the blocks of counters', () => {
-  const blocks = (count: number) => new Buckets(new SharedArrayBuffer((count + 1) * BUCKETS_BYTES));
+  const blocks = (count: number) => new Buckets(allocatePart((count + 1) * BUCKETS_BYTES));
   const value = fc.oneof(
     inRange,
     inRange.map((x) => -x),

@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { hashBytes } from '../../src/model/hash.js';
+import { allocatePart } from '../../src/model/memory.js';
 import { Names, namesIndexBytes } from '../../src/state/names.js';
 import { assertVisiting } from '../support/corners.js';
 
@@ -10,8 +11,8 @@ const HEAP_BYTES = 2 * 1024;
 const NAMES = 32;
 
 function freshNames(heapBytes = HEAP_BYTES, entries = NAMES) {
-  const memory = new SharedArrayBuffer(heapBytes);
-  const index = new SharedArrayBuffer(namesIndexBytes(entries));
+  const memory = allocatePart(heapBytes);
+  const index = allocatePart(namesIndexBytes(entries));
   return { names: new Names(memory, index), memory, index };
 }
 

@@ -3,15 +3,16 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { hashBytes } from '../../src/model/hash.js';
-import { WORKFLOW_BYTES } from '../../src/state/layout.js';
+import { allocatePart } from '../../src/model/memory.js';
 import { Names, namesIndexBytes } from '../../src/state/names.js';
+import { WORKFLOW_BYTES } from '../../src/state/slot-bytes.js';
 import { SlotIndex, slotIndexBytes } from '../../src/state/slot-index.js';
 import { Workflows } from '../../src/state/workflows.js';
 import { assertVisiting } from '../support/corners.js';
 import { collidingStrings } from './collisions.js';
 
 /** Of an index that cannot grow; it begins with as many. */
-const PLACES = new SlotIndex(new SharedArrayBuffer(slotIndexBytes(1))).home(-1) + 1;
+const PLACES = new SlotIndex(allocatePart(slotIndexBytes(1))).home(-1) + 1;
 const ENTRIES_MAX = 32;
 
 function slotsOf(index: SlotIndex, hash: number): number[] {
@@ -37,7 +38,7 @@ test('every entry is found by its hash and no other, whatever was inserted and r
     corners,
     ['equal hashes', 'removed from a chain that wraps'],
     fc.property(fc.array(step, { maxLength: 200, size: 'max' }), (steps) => {
-      const memory = new SharedArrayBuffer(slotIndexBytes(ENTRIES_MAX));
+      const memory = allocatePart(slotIndexBytes(ENTRIES_MAX));
       const index = new SlotIndex(memory);
       const entries: { hash: number; slot: number }[] = [];
       let slot = 0;
@@ -72,7 +73,7 @@ test('every entry is found by its hash and no other, whatever was inserted and r
 });
 
 test('an index that doubles, several times, keeps all its entries and gives them back', () => {
-  const index = new SlotIndex(new SharedArrayBuffer(slotIndexBytes(8 * PLACES)));
+  const index = new SlotIndex(allocatePart(slotIndexBytes(8 * PLACES)));
   const hashOf = (slot: number) => Math.imul(slot % 5000, 0x9e37_79b1);
   const count = 6 * PLACES;
   const versions = new Set<number>();
@@ -92,7 +93,7 @@ test('an index that doubles, several times, keeps all its entries and gives them
 });
 
 test('removing what is not there changes nothing', () => {
-  const memory = new SharedArrayBuffer(slotIndexBytes(ENTRIES_MAX));
+  const memory = allocatePart(slotIndexBytes(ENTRIES_MAX));
   const index = new SlotIndex(memory);
   index.insert(5, 1);
   index.insert(5, 2);
@@ -108,16 +109,12 @@ test('two different strings of one hash stay two, interned and as ids of workflo
     expect(a).not.toBe(b);
     expect(hashBytes(bytesA, 0, bytesA.length)).toBe(hashBytes(bytesB, 0, bytesB.length));
     const view = (bytes: Buffer) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const names = new Names(new SharedArrayBuffer(4096), new SharedArrayBuffer(namesIndexBytes(16)));
+    const names = new Names(allocatePart(4096), allocatePart(namesIndexBytes(16)));
     const refA = names.intern(view(bytesA), 0, bytesA.length, same);
     const refB = names.intern(view(bytesB), 0, bytesB.length, same);
     expect(refA).not.toBe(refB);
     expect([names.text(refA), names.text(refB)]).toEqual([a, b]);
-    const workflows = new Workflows(
-      new SharedArrayBuffer(WORKFLOW_BYTES * 8),
-      new SharedArrayBuffer(slotIndexBytes(8)),
-      names,
-    );
+    const workflows = new Workflows(allocatePart(WORKFLOW_BYTES * 8), allocatePart(slotIndexBytes(8)), names);
     const slotA = workflows.create(view(bytesA), 0, bytesA.length, same);
     const slotB = workflows.create(view(bytesB), 0, bytesB.length, same);
     const found = (bytes: Buffer) => workflows.find(view(bytes), 0, bytes.length, same);

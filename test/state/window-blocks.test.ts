@@ -3,14 +3,15 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { addValue, MOMENT_LENGTH, summarize } from '../../src/fold/moments.js';
+import { allocatePart } from '../../src/model/memory.js';
 import { DenseHistogram } from '../../src/state/dense-histogram.js';
 import { bucketOf, keyOfBucket } from '../../src/state/histogram.js';
-import { CHUNK_BYTES } from '../../src/state/layout.js';
+import { CHUNK_BYTES } from '../../src/state/slot-bytes.js';
 import { WindowBlocks } from '../../src/state/window-blocks.js';
 import { assertVisiting } from '../support/corners.js';
 
 function poolOf(chunks: number): WindowBlocks {
-  return new WindowBlocks(new SharedArrayBuffer((chunks + 1) * CHUNK_BYTES));
+  return new WindowBlocks(allocatePart((chunks + 1) * CHUNK_BYTES));
 }
 
 /** Values, each so often. */
@@ -131,7 +132,7 @@ test('a pool that has not enough chunks writes nothing, and all of it comes back
 test('whatever stands in the chunks, a read ends', () => {
   fc.assert(
     fc.property(fc.array(fc.integer(), { minLength: 16 * 6, maxLength: 16 * 6 }), (words) => {
-      const memory = new SharedArrayBuffer(6 * CHUNK_BYTES);
+      const memory = allocatePart(6 * CHUNK_BYTES);
       const blocks = new WindowBlocks(memory);
       new Int32Array(memory).set(words);
       new Int32Array(memory)[1] = 6;

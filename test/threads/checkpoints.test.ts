@@ -8,6 +8,7 @@ import { listSegments } from '../../src/archive/segment-name.js';
 import { listCheckpoints } from '../../src/checkpoint/checkpoint-files.js';
 import { writeCheckpoint } from '../../src/checkpoint/checkpoint-writer.js';
 import { TableCopies, WISH_NONE, WISH_NOW } from '../../src/checkpoint/table-copies.js';
+import { doublesOf } from '../../src/model/memory.js';
 import { Bell } from '../../src/ring/bell.js';
 import { differences, Folded } from '../fold/replaying.js';
 import { Pipeline } from './pipeline.js';
@@ -83,14 +84,14 @@ test('copies are made between records while lines come, and each is the state of
     await makeCopy(pipeline, copies);
     const folded = new Folded();
     const { copy } = pipeline.memory.copies;
-    const line = new Float64Array(copy.board)[0]!;
+    const line = doublesOf(copy.board)[0]!;
     expect(line % 3).toBe(0);
     for (const { lines, arrivedUs } of records.slice(0, line / 3)) folded.record(lines, arrivedUs);
     for (const [name, bytes] of Object.entries(folded.tables.usedRanges())) {
       // Indexes also tell how often their entries moved, or they were cleared.
       if (name.endsWith('Index')) continue;
-      const own = Buffer.from(copy[name as 'names'], 0, bytes);
-      expect(own.equals(Buffer.from(folded.memory[name as 'names'], 0, bytes)), name).toBe(true);
+      const own = Buffer.from(copy[name as 'names'].subarray(0, bytes));
+      expect(own.equals(Buffer.from(folded.memory[name as 'names'].subarray(0, bytes))), name).toBe(true);
     }
     expect(copies.pauseMs).toBeGreaterThan(0);
   }

@@ -48,7 +48,7 @@ for (const [step, prototype] of Object.entries(STEPS)) {
 }
 
 export default function fold({ memory, directory, rerun, faults, counts }: DyingFoldTask): Promise<void> {
-  const bytes = new Uint8Array(memory.ring.data);
+  const bytes = memory.ring.data;
   let line = -1;
   let atTick = false;
 

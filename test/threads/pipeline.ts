@@ -12,6 +12,7 @@ import type { Config } from '../../src/config/config.js';
 import type { Log } from '../../src/daemon/log.js';
 import { allocateDaemon, type DaemonMemory } from '../../src/daemon/memory.js';
 import { Supervisor } from '../../src/daemon/supervisor.js';
+import { loadModule } from '../../src/fold/compiled-events.js';
 import { Bell } from '../../src/ring/bell.js';
 import {
   CURSOR_DURABLE,
@@ -73,6 +74,7 @@ export interface Welcome {
   readonly gap: number;
 }
 
+const MODULE = loadModule(new URL('../../dist/src/fold/fold.wasm', import.meta.url));
 const CONNECTIONS = 8;
 
 export class Pipeline {
@@ -120,7 +122,7 @@ export class Pipeline {
       state: this.limits,
       stats: this.limits,
     } as unknown as Config;
-    this.memory = allocateDaemon(config, emptyLog(origin));
+    this.memory = allocateDaemon(config, emptyLog(origin), [], MODULE);
     this.ledger = new Ledger(this.memory.ledger);
     for (let slot = 1; slot <= CONNECTIONS; slot++) this.ledger.open(slot, 1, 0);
     this.vitals = new Vitals(this.memory.vitals);

@@ -7,7 +7,7 @@ const WORKER_LINES_MAX = 60;
 const VAGUE = /^(utils?|helpers?|types|common|misc|shared|index)$/;
 const KEBAB = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 
-const code = ['src', 'workers', 'test', 'bench', 'demo']
+const code = ['src', 'workers', 'wasm', 'test', 'bench', 'demo']
   .flatMap(filesBelow)
   .filter((path) => /\.tsx?$/.test(path));
 
@@ -26,7 +26,7 @@ test('every file is named for one subject, and none is a barrel', () => {
 });
 
 test('the names of files and folders are kebab-case', () => {
-  const parts = (path: string) => [...path.split('/').slice(0, -1), subjectOf(path)];
+  const parts = (path: string) => [...path.split('/').slice(0, -1), subjectOf(path).replace(/\.d$/, '')];
   expect(code.filter((path) => !parts(path).every((part) => KEBAB.test(part)))).toEqual([]);
 });
 

@@ -55,6 +55,15 @@ export interface Retained {
   readonly oldestEndUs: number;
 }
 
+/** Of the last record in the log, µs; 0: nothing of it can be read. @throws Failure */
+export function newestArrivalUs(directory: string, files: ArchiveFiles = NODE_FILES): number {
+  for (const segment of listSegments(directory, files).reverse()) {
+    const us = lastArrivalOf(segment, files);
+    if (us !== null) return us;
+  }
+  return 0;
+}
+
 /** For a full disk. @returns whether a segment could be removed @throws Failure */
 export function tryRemoveOldest(directory: string, firstLineNeeded: number): boolean {
   const rules = { keepFromUs: 0, maxBytes: 0 };

@@ -1,7 +1,7 @@
 /** `tallyd archive prune`: removes the oldest segments, with or without a daemon that does the same beside it. */
 
 import { basename, join } from 'node:path';
-import { applyRetention, type Retained, type RetentionRules } from '../archive/retention.js';
+import { applyRetention, newestArrivalUs, type Retained, type RetentionRules } from '../archive/retention.js';
 import { firstLineNeeded } from '../checkpoint/checkpoint-files.js';
 import type { Config } from '../config/config.js';
 import { tryParseSize } from '../config/sizes.js';
@@ -24,10 +24,10 @@ export async function archivePrune(
   options: ArchivePruneOptions,
   io: Pick<Io, 'stdout'>,
 ): Promise<number> {
-  const rules = rulesOf(config, options, Date.now() * 1000);
+  const directory = archiveOf(config);
   const retained = applyRetention({
-    directory: archiveOf(config),
-    rules,
+    directory,
+    rules: rulesOf(config, options, directory),
     firstLineNeeded: firstLineNeeded(join(config.stateDir, 'checkpoint')),
     isTrial: options.dryRun === true,
   });
@@ -37,13 +37,19 @@ export async function archivePrune(
   return EXIT_DONE;
 }
 
-/** Those of the options, and without any those of the configuration. @throws Failure ERR_USAGE */
+/**
+ * Those of the options, and without any those of the configuration: by these the daemon prunes, and nobody looks on, so a wall
+ * that was set ahead must not empty the archive (model/age-clock.ts).
+ * @throws Failure ERR_USAGE
+ */
 function rulesOf(
   { archive }: Pick<Config, 'archive'>,
   { olderThan, maxBytes }: ArchivePruneOptions,
-  nowUs: number,
+  directory: string,
 ): RetentionRules {
+  const wallUs = Date.now() * 1000;
   if (olderThan === undefined && maxBytes === undefined) {
+    const nowUs = Math.min(wallUs, newestArrivalUs(directory));
     return { keepFromUs: nowUs - archive.maxAgeMs * 1000, maxBytes: archive.maxBytes };
   }
   const ageMs = olderThan === undefined ? null : tryParseDuration(olderThan);
@@ -54,7 +60,7 @@ function rulesOf(
   if (bytes === undefined) {
     throw new Failure('ERR_USAGE', `--max-bytes takes a size, as 5GiB, is ${JSON.stringify(maxBytes)}`);
   }
-  return { keepFromUs: ageMs === null ? 0 : nowUs - ageMs * 1000, maxBytes: bytes };
+  return { keepFromUs: ageMs === null ? 0 : wallUs - ageMs * 1000, maxBytes: bytes };
 }
 
 function view({ removed, isHeld, bytes, oldestUs }: Retained): object {

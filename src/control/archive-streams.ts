@@ -72,11 +72,14 @@ export class ArchiveStreams {
     const reader = new Reader(response);
     const upTo = await end.behind(lastLine());
     const flaws: ScanFlaw[] = [];
-    for await (const item of scanArchive(directory, { filter, json: false, upTo, scanner, indexOf })) {
+    const isCancelled = () => reader.isGone;
+    const options = { filter, json: false, upTo, scanner, indexOf, isCancelled };
+    for await (const item of scanArchive(directory, options)) {
       if (item.kind === 'lines') await reader.give(item.bytes);
       else flaws.push(item);
       if (reader.isGone) return;
     }
+    if (reader.isGone) return;
     if (response.hasHeader('Trailer')) response.addTrailers({ [FLAWS_TRAILER]: String(flaws.length) });
     response.end();
     if (flaws.length > 0) onWarning(warningOf(flaws));

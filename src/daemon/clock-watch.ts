@@ -26,7 +26,7 @@ export class ClockWatch {
     if (stepMs > 0) {
       this.#log.warn(
         facts,
-        'the wall clock was set ahead, or the machine has slept: arrival times follow it, and windows and ages take it for time that has passed',
+        'the wall clock was set ahead, or the machine has slept: arrival times follow it, and windows take it for time that has passed',
       );
     } else {
       this.#log.warn(

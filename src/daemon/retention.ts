@@ -26,7 +26,8 @@ export interface RetentionParts {
   /** Applies them on another thread, before the segment with this number. */
   readonly apply: (rules: RetentionRules, activeSegment: number) => Promise<Retained>;
   readonly log: Log;
-  readonly nowMs: () => number;
+  /** By which segments grow old (model/age-clock.ts). */
+  readonly ageNowMs: () => number;
 }
 
 /** What the last look at the files has found. */
@@ -54,7 +55,7 @@ export class Retention {
     this.#board = new ArchiveBoard(memory.archiveBoard);
     this.#upkeep = new UpkeepBoard(memory.upkeep);
     this.#copies = new TableCopies(memory.copies);
-    const { nowMs } = parts;
+    const nowMs = () => performance.now();
     this.#complaints = new RateLimited({ countMax: 1, intervalMs: COMPLAINT_INTERVAL_MS, nowMs });
   }
 
@@ -75,28 +76,27 @@ export class Retention {
   }
 
   #isDue(): boolean {
+    const { maxBytes, keepFromUs } = this.#rules();
     const looked = this.#looked;
     // The active one stays, whatever the rules say: most daemons never need the thread.
     if (looked === null && this.#board.written().segments <= 1) return false;
-    const nowMs = this.#parts.nowMs();
-    if (looked === null || nowMs - looked.atMs >= LOOK_ANYWAY_MS) return true;
+    if (looked === null || performance.now() - looked.atMs >= LOOK_ANYWAY_MS) return true;
     if (this.#folderMs() !== looked.folderMs) return true;
     const { isHeld, bytes, oldestEndUs } = looked.retained;
     // What a start may need stays until there is another checkpoint.
     if (isHeld) return this.#firstLineNeeded() !== looked.firstLineNeeded;
-    const { maxBytes, keepFromUs } = this.#rules(nowMs);
     const grown = this.#board.written().compressedBytes - looked.writtenBytes;
     return oldestEndUs < keepFromUs || (bytes + grown > maxBytes && looked.retained.closed.segments > 0);
   }
 
   async #apply(): Promise<void> {
-    const { apply, log, nowMs } = this.#parts;
+    const { apply, log } = this.#parts;
     // Before the look: what comes meanwhile is seen at the next one.
     const folderMs = this.#folderMs();
     const written = this.#board.written();
-    const looked = { atMs: nowMs(), folderMs, firstLineNeeded: this.#firstLineNeeded() };
+    const looked = { atMs: performance.now(), folderMs, firstLineNeeded: this.#firstLineNeeded() };
     try {
-      const retained = await apply(this.#rules(looked.atMs), written.segment);
+      const retained = await apply(this.#rules(), written.segment);
       this.#looked = { ...looked, writtenBytes: written.compressedBytes, retained };
       this.#count(written, retained);
       for (const { path, firstLine, lastLine, bytes } of retained.removed) {
@@ -123,9 +123,9 @@ export class Retention {
     });
   }
 
-  #rules(nowMs: number): RetentionRules {
+  #rules(): RetentionRules {
     const { maxAgeMs, maxBytes } = this.#parts.limits();
-    return { keepFromUs: (nowMs - maxAgeMs) * 1000, maxBytes };
+    return { keepFromUs: (this.#parts.ageNowMs() - maxAgeMs) * 1000, maxBytes };
   }
 
   #firstLineNeeded(): number {

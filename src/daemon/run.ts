@@ -23,6 +23,7 @@ import { readVersion } from '../config/version.js';
 import type { ControlNews } from '../control/server.js';
 import { loadModule } from '../fold/compiled-events.js';
 import { IngestServer } from '../ingest/server.js';
+import { AgeClock, type AgeTimes } from '../model/age-clock.js';
 import { createArrivalClock, createWallClock } from '../model/clock.js';
 import { EXIT_BUG, EXIT_DONE, EXIT_IO, Failure, failureOfSystemError } from '../model/failure.js';
 import type { ProfileReply } from '../query/profile-requests.js';
@@ -197,6 +198,7 @@ class Daemon {
   readonly #ticker: Ticker;
   readonly #disk: DiskWatch;
   readonly #clock: ClockWatch;
+  readonly #ages: AgeClock;
   #connections: Connections;
   readonly #supervisor: Supervisor;
   readonly #pool = new ThreadPool(POOL_THREADS, POOL_IDLE_MS);
@@ -228,6 +230,7 @@ class Daemon {
     const refused = new RateLimited({ countMax: 1, intervalMs: 10_000, nowMs: () => performance.now() });
     this.#disk = new DiskWatch(new ArchiveBoard(this.#memory.archiveBoard), paths.archive, log);
     this.#clock = new ClockWatch(log, Date.now(), performance.now());
+    this.#ages = new AgeClock(this.#ageTimes());
     this.#connections = shareDescriptors(descriptorLimit(), config.ingest.maxConnections);
     const arrivalClock = createArrivalClock(createWallClock(), recovered.lastArrivalUs);
     this.#ingest = new IngestServer(this.#memory, new Ledger(this.#memory.ledger), {
@@ -265,11 +268,16 @@ class Daemon {
       limits: () => this.#config.archive,
       apply: (rules, activeSegment) => this.#applyRetention(rules, activeSegment),
       log,
-      nowMs: Date.now,
+      ageNowMs: () => this.#ages.nowMs(this.#ageTimes()),
     });
     const rawBytesBefore = recovered.rawBytesEnd - recovered.rawBytes;
     const beginning = { removedSegments: 0, removedBytes: 0, oldestUs: 0, rawBytesBefore };
     new UpkeepBoard(this.#memory.upkeep).setBeginning(beginning);
+  }
+
+  #ageTimes(): AgeTimes {
+    const { lastArrivedUs } = new ArchiveBoard(this.#memory.archiveBoard).written();
+    return { wallMs: Date.now(), newestArrivalMs: lastArrivedUs / 1000, fineMs: performance.now() };
   }
 
   #writeCheckpoint(copiedUs: number): Promise<WrittenCheckpoint> {

@@ -53,6 +53,8 @@ export interface ArchiveScanOptions {
   readonly scanner: FrameScanner;
   /** By default those that lie in files. */
   readonly indexOf?: IndexOf;
+  /** Asked before each lot, since a scan that finds nothing has no other moment to end at. */
+  readonly isCancelled?: () => boolean;
   readonly files?: ArchiveFiles;
 }
 
@@ -64,11 +66,12 @@ export async function* scanArchive(
   directory: string,
   options: ArchiveScanOptions,
 ): AsyncGenerator<ScannedLines | ScanFlaw> {
-  const { scanner } = options;
+  const { scanner, isCancelled = () => false } = options;
   const ahead: (LogFlaw | Promise<FrameScanResult>)[] = [];
   let failure: unknown = null;
   try {
     for (const item of lotsOf(directory, options)) {
+      if (isCancelled()) return;
       if (item.kind === 'lot') {
         const { filter, json } = options;
         const { path, offsets, lines, rawBytes } = item;

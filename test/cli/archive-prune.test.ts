@@ -5,21 +5,24 @@ import { checkpointName } from '../../src/checkpoint/checkpoint-files.js';
 import { eventLines, LogBuilder, temporaryDirectory, writeSegment } from '../archive/log-fixture.js';
 import { tallyd } from './terminal.js';
 
+const DAY_US = 86_400_000_000;
+
 /** Four segments of four old lines each; `checkpoints` are at these lines. */
-function state(checkpoints: readonly number[] = [16, 15]) {
+function state(checkpoints: readonly number[] = [16, 15], daysApart = 0) {
   const stateDir = temporaryDirectory();
   for (const folder of ['archive', 'checkpoint']) mkdirSync(join(stateDir, folder));
   const builder = new LogBuilder();
-  const paths = [1, 5, 9, 13].map((line) =>
-    writeSegment(join(stateDir, 'archive'), [builder.frame(eventLines(4, line))]),
-  );
+  const paths = [1, 5, 9, 13].map((line) => {
+    builder.arrivalUs += daysApart * DAY_US;
+    return writeSegment(join(stateDir, 'archive'), [builder.frame(eventLines(4, line))]);
+  });
   for (const line of checkpoints) writeFileSync(join(stateDir, 'checkpoint', checkpointName(line)), '');
   const prune = (...options: string[]) => tallyd(['archive', 'prune', '--state-dir', stateDir, ...options]);
   return { stateDir, paths, prune, names: () => readdirSync(join(stateDir, 'archive')).sort() };
 }
 
 test('prune keeps to the configuration where nothing else is said', async () => {
-  const { prune, names } = state();
+  const { prune, names } = state([16, 15], 2);
   expect(await prune('--set', 'archive.max_age=36500d')).toMatchObject({
     exitCode: 0,
     stdout: expect.stringMatching(/^nothing to remove; .* are left\n$/),
@@ -30,6 +33,12 @@ test('prune keeps to the configuration where nothing else is said', async () => 
   expect(stdout.split('\n')[0]).toMatch(/^removed 0{19}1\.ndjson\.lz4 {2}lines 1 to 4 {2}\d+ B$/);
   expect(stdout).toMatch(/\n3 segments, .*; .* are left\n$/);
   expect(names()).toEqual(['00000000000000000013.ndjson.lz4']);
+});
+
+test('by the configuration lines grow old only when newer ones come, so a wall that is years ahead removes none', async () => {
+  const { prune, names } = state();
+  expect((await prune('--set', 'archive.max_age=1d')).stdout).toMatch(/^nothing to remove; /);
+  expect(names()).toHaveLength(4);
 });
 
 test('prune by an option leaves the rules of the configuration aside', async () => {

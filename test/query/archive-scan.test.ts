@@ -296,6 +296,23 @@ test('a scan begins no more than a few lots ahead of its reader, and none when t
   expect(begun).toBe(4);
 });
 
+test('a scan that finds nothing ends soon after nobody wants it any more', async () => {
+  const { directory } = logOf(Array.from({ length: 12 }, () => [[SAMPLE]]));
+  const filter = { ...ALL_LINES, types: ['never'] };
+  let begun = 0;
+  const scanner: FrameScanner = {
+    parallel: 1,
+    scan: (task) => {
+      begun++;
+      return SCANNER_HERE.scan(task);
+    },
+  };
+  const isCancelled = () => begun === 5;
+  const options = { filter, json: false, upTo: null, scanner, isCancelled };
+  for await (const item of scanArchive(directory, options)) expect(item).toBeUndefined();
+  expect(begun).toBe(5);
+});
+
 test('what was read before a frame of another format is given, and then the failure', async () => {
   const { directory, lines, paths, built } = logOf(TWO_SEGMENTS);
   // A section that this program does not know, in the second frame.

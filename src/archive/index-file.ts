@@ -207,13 +207,14 @@ export class IndexFile implements SegmentIndex {
 
 type Read = (offset: number, bytes: number) => Buffer;
 
+/** @returns a reason where it is not there, or the system refuses */
 function withFile<T>(path: string, files: ArchiveFiles, use: (read: Read, size: number) => T): T | string {
   let fd: number;
   try {
     fd = files.openSync(path, 'r');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return INDEX_MISSING;
-    throw failureOfSystemError(error, 'read the index', path);
+    return unreadable(error);
   }
   try {
     const read: Read = (offset, bytes) => {
@@ -228,9 +229,15 @@ function withFile<T>(path: string, files: ArchiveFiles, use: (read: Read, size: 
     };
     return use(read, files.fstatSync(fd).size);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
-    throw failureOfSystemError(error, 'read the index', path);
+    return unreadable(error);
   } finally {
     files.closeSync(fd);
   }
+}
+
+/** The segment says all that the index does, so nothing fails for it. */
+function unreadable(error: unknown): string {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (syscall === undefined) throw error;
+  return `it cannot be read (${code})`;
 }

@@ -24,6 +24,8 @@ export interface LogFramePlace extends IndexedFrame {
 export interface LogIndexOptions {
   /** What indexes large parts; by default this thread does. */
   readonly builder?: IndexBuilder;
+  /** Told of each index that the disk does not take, and by null of each that it takes. */
+  readonly onWritten?: (failure: Failure | null) => void;
   readonly files?: ArchiveFiles;
 }
 
@@ -36,6 +38,7 @@ export class LogIndex {
   readonly #directory: string;
   readonly #here: IndexBuilder;
   readonly #builder: IndexBuilder;
+  readonly #onWritten: (failure: Failure | null) => void;
   readonly #files: ArchiveFiles;
   /** Of segments without a file, by their numbers: of the active one, and of those before it until they have one. */
   readonly #growing = new Map<number, GrowingIndex>();
@@ -45,11 +48,15 @@ export class LogIndex {
   /** Indexes grow one at a time, whoever asks for them. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(directory: string, { files = NODE_FILES, builder }: LogIndexOptions = {}) {
+  constructor(
+    directory: string,
+    { files = NODE_FILES, builder, onWritten = () => {} }: LogIndexOptions = {},
+  ) {
     this.#directory = directory;
     this.#files = files;
     this.#here = indexBuilderHere(files);
     this.#builder = builder ?? this.#here;
+    this.#onWritten = onWritten;
   }
 
   /**
@@ -72,10 +79,14 @@ export class LogIndex {
     return this.#openedFile(segment, bytes) ?? this.#growing.get(segment.firstLine) ?? null;
   }
 
-  /** Indexes what was written since, and what has no index; removes indexes whose segment is gone. */
-  async follow(upTo: LogPosition): Promise<void> {
+  /**
+   * Indexes what was written since, and what has no index; removes indexes whose segment is gone.
+   * @returns whether each closed segment has its file
+   */
+  async follow(upTo: LogPosition): Promise<boolean> {
     this.#removeOrphans();
     for (const segment of this.#segments(upTo)) await this.#indexOf(segment, upTo);
+    return [...this.#growing.keys()].every((segment) => segment === upTo.segment);
   }
 
   async #framesOf(key: number, upTo: LogPosition): Promise<LogFramePlace[]> {
@@ -146,10 +157,12 @@ export class LogIndex {
     const builder = index.bytes <= SMALL_BYTES ? this.#here : this.#builder;
     try {
       await builder.write(segment, index.part());
+      this.#onWritten(null);
       return true;
     } catch (error) {
-      if (error instanceof Failure) return false;
-      throw error;
+      if (!(error instanceof Failure)) throw error;
+      this.#onWritten(error);
+      return false;
     }
   }
 

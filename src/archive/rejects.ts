@@ -29,6 +29,8 @@ const TOO_LONG_BYTES_MAX = 1024;
 const HELD_CHARS_MAX = 256 * 1024;
 /** After the disk has refused. */
 const RETRY_MS = 10_000;
+/** So long it is said after that. */
+const FAILURE_SECONDS = 60;
 const FILE_MODE = 0o640;
 const DIRECTORY_MODE = 0o750;
 const LINE_END = 10;
@@ -41,6 +43,7 @@ export type RejectFiles = Pick<
 const WRITTEN = 0;
 const SKIPPED = 1;
 const FAILED = 2;
+const FAILED_AT = 3;
 
 export interface RejectCounts {
   /** Lines in the files, or there until later ones took their place. */
@@ -70,6 +73,16 @@ export class RejectsBoard {
 
   add(which: number, lines: number): void {
     this.#doubles[which]! += lines;
+  }
+
+  /** Whether the disk has not taken the last ones. Where no more come that is over after a while. */
+  get fail(): boolean {
+    const failedAt = this.#doubles[FAILED_AT]!;
+    return failedAt > 0 && process.uptime() - failedAt < FAILURE_SECONDS;
+  }
+
+  setFail(fail: boolean): void {
+    this.#doubles[FAILED_AT] = fail ? process.uptime() : 0;
   }
 }
 
@@ -136,6 +149,7 @@ export class Rejects {
       }
     }
     this.#board.add(done ? WRITTEN : FAILED, lines.length);
+    this.#board.setFail(!done);
   }
 
   close(): void {

@@ -64,6 +64,11 @@ export function newestArrivalUs(directory: string, files: ArchiveFiles = NODE_FI
   return 0;
 }
 
+/** Of the first frame that can be read, µs; +∞: there is none. @throws Failure */
+export function oldestArrivalUs(directory: string, files: ArchiveFiles = NODE_FILES): number {
+  return oldestHeadOf(listSegments(directory, files), files)?.firstArrivalUs ?? Number.POSITIVE_INFINITY;
+}
+
 /** For a full disk. @returns whether a segment could be removed @throws Failure */
 export function tryRemoveOldest(directory: string, firstLineNeeded: number): boolean {
   const rules = { keepFromUs: 0, maxBytes: 0 };

@@ -1,8 +1,11 @@
 /**
- * What main does with the segments and the archive stage and the status have to know of it, in shared memory.
+ * What main does with the segments and the archive stage and the status have to know of it, in shared memory, and what lies
+ * beside the segments and the disk does not take.
  *
  *   words   ┌───────────────┬─────────────────┐   wished: main counts the wishes that the active segment be closed
  *           │ closes wished │ closes answered │   answered: the archive stage says which of them it has seen to
+ *           ├───────────────┼─────────────────┤   0 or 1, whether the last try has failed: to write roll-ups (main says it
+ *           │ roll-ups fail │ indexes fail    │   for the fold), to write an index (control)
  *           └───────────────┴─────────────────┘
  *   doubles ┌──────────┬───────┬───────────┬────────────┐   what retention has removed since the process began, and
  *           │ segments │ bytes │ oldest µs │ raw before │   where the log begins now: main alone
@@ -14,11 +17,13 @@
 
 const WISHED = 0; // in words
 const ANSWERED = 1;
-const REMOVED_SEGMENTS = 1; // in doubles, from here on
-const REMOVED_BYTES = 2;
-const OLDEST_US = 3;
-const RAW_BEFORE = 4;
-const LENGTH = 5;
+const ROLLUPS_FAIL = 2;
+const INDEXES_FAIL = 3;
+const REMOVED_SEGMENTS = 2; // in doubles, from here on
+const REMOVED_BYTES = 3;
+const OLDEST_US = 4;
+const RAW_BEFORE = 5;
+const LENGTH = 6;
 
 export interface LogBeginning {
   /** Segments that retention has removed since the process began, and their bytes. */
@@ -56,6 +61,22 @@ export class UpkeepBoard {
 
   answerClose(wished: number): void {
     Atomics.store(this.#words, ANSWERED, wished);
+  }
+
+  get rollupsFail(): boolean {
+    return Atomics.load(this.#words, ROLLUPS_FAIL) !== 0;
+  }
+
+  setRollupsFail(fail: boolean): void {
+    Atomics.store(this.#words, ROLLUPS_FAIL, Number(fail));
+  }
+
+  get indexesFail(): boolean {
+    return Atomics.load(this.#words, INDEXES_FAIL) !== 0;
+  }
+
+  setIndexesFail(fail: boolean): void {
+    Atomics.store(this.#words, INDEXES_FAIL, Number(fail));
   }
 
   get beginning(): LogBeginning {

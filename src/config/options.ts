@@ -220,7 +220,7 @@ export const OPTIONS: readonly Option[] = [
     min: '1h',
     max: '36500d',
     comment: 'How long the hourly roll-ups are kept that answer --since and --until. They outlive the lines.',
-    ...RESTART,
+    ...NOW,
   },
   {
     key: 'archive.segment_bytes',

@@ -2,6 +2,7 @@
 
 import type { ServerResponse } from 'node:http';
 import { LogIndex } from '../archive/log-index.js';
+import { UpkeepBoard } from '../archive/upkeep-board.js';
 import { ArchiveStreams } from '../control/archive-streams.js';
 import type { MainPort } from '../control/main-port.js';
 import type { ArchiveFilter } from '../query/archive-filter.js';
@@ -29,7 +30,15 @@ export class ArchiveAnswers {
     const { tellWarning: onWarning, tellBug: onBug } = main;
     const end = new LogEnd(memory);
     const ledger = new Ledger(memory.ledger);
-    const index = new LogIndex(directory, { builder: this.#pool });
+    const upkeep = new UpkeepBoard(memory.upkeep);
+    const index = new LogIndex(directory, {
+      builder: this.#pool,
+      onWritten: (failure) => {
+        // Told once for a time in which the disk takes none.
+        if (failure !== null && !upkeep.indexesFail) onWarning(`${failure.message}; it is tried again`);
+        upkeep.setIndexesFail(failure !== null);
+      },
+    });
     this.#streams = new ArchiveStreams({
       directory,
       end,

@@ -44,6 +44,11 @@ export interface Rebuilt {
   readonly durationMs: number;
 }
 
+/** What the fold's thread tells main: what a rebuild has done, that the disk takes no roll-ups, and (null) that it does again. */
+export type FoldNews =
+  | { readonly kind: 'rebuilt'; readonly rebuilt: Rebuilt }
+  | { readonly kind: 'rollups'; readonly error: Error | null };
+
 /**
  * Clears the tables and fills them up to and with `lastLine`, and the ticks of the records before `position`. What the archive
  * stage has not written yet is waited for: it was asked to (the fold's `wanted`), and needs nothing of the fold for it. Nothing
@@ -125,6 +130,8 @@ export interface FoldLogOptions {
   readonly files?: ArchiveFiles;
   readonly onFlaw: (flaw: LogFlaw) => void;
   readonly onHour?: OnHour;
+  /** Asked after each frame: whether the rest is not needed. */
+  readonly isDone?: () => boolean;
   /** Told after each frame how far it is. */
   readonly onProgress?: (line: number) => void;
 }
@@ -142,6 +149,7 @@ export async function foldLog(
     files = NODE_FILES,
     onFlaw,
     onHour,
+    isDone = () => false,
     onProgress,
   }: FoldLogOptions,
 ): Promise<{ lines: number; refused: number }> {
@@ -158,6 +166,7 @@ export async function foldLog(
     if (facts.firstLine + facts.lineCount - 1 <= clientsToLine) restoreClients(tables, facts, sections);
     lines += foldFrame(replay, item, { fromLine, toLine, toTick });
     onProgress?.(replay.line);
+    if (isDone()) break;
   }
   return { lines, refused: replay.refused };
 }

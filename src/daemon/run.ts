@@ -45,6 +45,7 @@ import { Board } from '../state/board.js';
 import type { StateLimits } from '../state/layout.js';
 import { decodeLimits } from '../state/limits.js';
 import { Tables } from '../state/tables.js';
+import { BACKGROUND } from './archive-pool.js';
 import { Checkpoints } from './checkpoints.js';
 import { ClockWatch } from './clock-watch.js';
 import { type Connections, descriptorLimit, shareDescriptors } from './descriptors.js';
@@ -54,10 +55,12 @@ import { createLog, type Log, RateLimited } from './log.js';
 import { allocateDaemon, type DaemonMemory, settingsOf, stateLimitsOf } from './memory.js';
 import { type Outcome, resultOf } from './outcome.js';
 import { profileThreads } from './profiler.js';
-import type { Rebuilt } from './rebuild.js';
+import type { FoldNews, Rebuilt } from './rebuild.js';
 import { RefusalLog } from './refusal-log.js';
 import { tellReload, tryReload } from './reload.js';
 import { Retention } from './retention.js';
+import type { RepairedRollups, RollupTask } from './rollup-repair.js';
+import { RollupUpkeep } from './rollup-upkeep.js';
 import { type ActivatedSocket, takeActivatedSocket } from './socket-activation.js';
 import { freeSocketPath, setSocketAccess } from './socket-path.js';
 import { type Stage, Supervisor } from './supervisor.js';
@@ -204,6 +207,9 @@ class Daemon {
   readonly #pool = new ThreadPool(POOL_THREADS, POOL_IDLE_MS);
   readonly #checkpoints: Checkpoints;
   readonly #retention: Retention;
+  /** For what may take minutes, and must not keep a checkpoint waiting. */
+  readonly #slowPool = new ThreadPool(POOL_THREADS, POOL_IDLE_MS, BACKGROUND);
+  readonly #rollups: RollupUpkeep;
   readonly #startedAtMs = Date.now();
   #controlPort: MessagePort | null = null;
   #control: Promise<void> = Promise.resolve();
@@ -248,9 +254,11 @@ class Daemon {
         );
       },
     });
+    const upkeep = new UpkeepBoard(this.#memory.upkeep);
     this.#ticker = new Ticker(new Tables(this.#memory.tables), {
       tryTick: (kind, payload) => this.#ingest.tryTick(kind, payload),
       isReady: () => this.#vitals.state(STAGE_FOLD) === STAGE_RUNNING,
+      holdsHours: () => upkeep.rollupsFail,
       nowMs: () => arrivalClock() / 1000,
     });
     this.#supervisor = new Supervisor(STAGE_THREADS, this.#vitals, log, (stage, error) => {
@@ -270,9 +278,17 @@ class Daemon {
       log,
       ageNowMs: () => this.#ages.nowMs(this.#ageTimes()),
     });
+    this.#rollups = new RollupUpkeep(this.#memory, {
+      directory: paths.rollups,
+      archiveDirectory: paths.archive,
+      ageMs: () => this.#config.stats.rollupAgeMs,
+      ageNowMs: () => this.#ages.nowMs(this.#ageTimes()),
+      repair: (task) => this.#repairRollups(task),
+      log,
+    });
     const rawBytesBefore = recovered.rawBytesEnd - recovered.rawBytes;
     const beginning = { removedSegments: 0, removedBytes: 0, oldestUs: 0, rawBytesBefore };
-    new UpkeepBoard(this.#memory.upkeep).setBeginning(beginning);
+    upkeep.setBeginning(beginning);
   }
 
   #ageTimes(): AgeTimes {
@@ -291,6 +307,10 @@ class Daemon {
     const { archive: archiveDirectory, checkpoints: checkpointDirectory } = this.#paths;
     const data = { archiveDirectory, checkpointDirectory, rules, activeSegment };
     return resultOf((await this.#pool.run(workerFile('retention'), data)) as Outcome<Retained>);
+  }
+
+  async #repairRollups(task: RollupTask): Promise<RepairedRollups> {
+    return resultOf((await this.#slowPool.run(workerFile('rollups'), task)) as Outcome<RepairedRollups>);
   }
 
   async start(): Promise<void> {
@@ -312,6 +332,7 @@ class Daemon {
     await this.#listen();
     this.#watchMainThread();
     this.#retention.start();
+    this.#rollups.start();
     this.#vitals.setState(STAGE_INGEST, STAGE_RUNNING);
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => this.#onSignal(signal, stages));
@@ -379,19 +400,35 @@ class Daemon {
 
   #foldTask(rerun: boolean): { data: unknown; transfer: readonly unknown[] } {
     const { port1, port2 } = new MessageChannel();
-    port1.on('message', (message: Rebuilt | Error) => {
-      if (message instanceof Error) {
-        this.#log.error({ err: message }, 'a roll-up could not be written; it is tried again');
+    // One that died has taken with it what it could not write.
+    if (rerun) {
+      new UpkeepBoard(this.#memory.upkeep).setRollupsFail(false);
+      this.#rollups.checkAgain();
+    }
+    port1.on('message', (news: FoldNews) => {
+      if (news.kind === 'rollups') {
+        this.#tellRollups(news.error);
         return;
       }
-      const rebuilt = message;
-      tellRebuilt(rebuilt, rerun ? [] : this.#recovered.damage, this.#log);
-      this.#checkpoints.begin(rebuilt.checkpoint);
+      tellRebuilt(news.rebuilt, rerun ? [] : this.#recovered.damage, this.#log);
+      this.#checkpoints.begin(news.rebuilt.checkpoint);
     });
     const { archive: archiveDirectory, checkpoints: checkpointDirectory } = this.#paths;
-    const rollups = { directory: this.#paths.rollups, ageMs: this.#config.stats.rollupAgeMs };
-    const data = { memory: this.#memory, archiveDirectory, checkpointDirectory, rollups, rerun, port: port2 };
+    const rollupDirectory = this.#paths.rollups;
+    const folders = { archiveDirectory, checkpointDirectory, rollupDirectory };
+    const data = { memory: this.#memory, ...folders, rerun, port: port2 };
     return { data, transfer: [port2] };
+  }
+
+  /** @param error null: the disk takes them again */
+  #tellRollups(error: Error | null): void {
+    new UpkeepBoard(this.#memory.upkeep).setRollupsFail(error !== null);
+    if (error === null) {
+      this.#log.warn('the disk takes roll-ups again');
+      this.#rollups.checkAgain();
+    } else {
+      this.#log.error({ err: error }, 'a roll-up could not be written; it is tried again');
+    }
   }
 
   /** Resolves when the control thread listens, with its URL if it has one. @throws Failure where it cannot */
@@ -533,12 +570,14 @@ class Daemon {
     await stages;
     await this.#checkpoints.finish();
     await this.#retention.stop();
+    this.#rollups.stop();
     this.#ingest.close();
     this.#controlPort?.postMessage('stop');
     await this.#control;
     removeIfThere(this.#paths.control);
     await this.#supervisor.close();
     await this.#pool.close();
+    await this.#slowPool.close();
     this.#tellRefusals(true);
     const { accepted, rejected } = new Ledger(this.#memory.ledger).totals();
     this.#log.info({ accepted, rejected }, 'drained');

@@ -19,6 +19,8 @@ export interface TickerParts {
   readonly tryTick: (kind: number, payload: Uint8Array) => boolean;
   /** The tables are a part of the log only while they are rebuilt. */
   readonly isReady: () => boolean;
+  /** The fold has hours to write that the disk has refused: it tries again with each record, also where no line comes. */
+  readonly holdsHours: () => boolean;
   readonly nowMs: () => number;
 }
 
@@ -51,9 +53,10 @@ export class Ticker {
   }
 
   step(): void {
-    const { tryTick, isReady } = this.#parts;
+    const { tryTick, isReady, holdsHours } = this.#parts;
     if (this.#limits !== null && tryTick(TICK_LIMITS, encodeLimits(this.#limits))) this.#limits = null;
-    if (this.#limits === null && isReady() && this.#isDue()) tryTick(TICK_TIME, NO_PAYLOAD);
+    if (this.#limits !== null || !isReady()) return;
+    if (this.#isDue() || holdsHours()) tryTick(TICK_TIME, NO_PAYLOAD);
   }
 
   #isDue(): boolean {

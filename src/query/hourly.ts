@@ -17,6 +17,7 @@ import { listRollupFiles, readRollupFile } from '../rollups/rollup-files.js';
 import { linesOfSection, type Section } from '../rollups/rollup-format.js';
 import {
   cellsOfHour,
+  hourIsPartial,
   openCell,
   openRow,
   type RolledCell,
@@ -153,7 +154,7 @@ export class HourlyAggregates {
       groups.set(key, group);
       group.add(cell);
     };
-    await eachHour(found.sections, (text) => {
+    await eachHour(found, (text) => {
       for (const cell of cellsOfHour(text, metric)) add(cell);
     });
     if (found.open === null) return groups;
@@ -176,7 +177,7 @@ export class HourlyAggregates {
       if (project !== null && (row.rest || row.project !== project)) return;
       sum.add({ ...row, agent: row.rest ? OTHER_AGENTS : row.agent });
     };
-    await eachHour(found.sections, (text) => {
+    await eachHour(found, (text) => {
       for (const row of rowsOfHour(text)) add(row);
     });
     if (found.open === null) return sum;
@@ -224,10 +225,12 @@ class GroupSum {
 
 const histogram = new DenseHistogram();
 
-async function eachHour(sections: readonly Section[], take: (text: string) => void): Promise<void> {
+async function eachHour(found: Found, take: (text: string) => void): Promise<void> {
   const rest = pauses();
-  for (const section of sections) {
-    take(linesOfSection(section));
+  for (const section of found.sections) {
+    const text = linesOfSection(section);
+    if (hourIsPartial(text)) found.isPartial = true;
+    take(text);
     if (nativeMemoryIsHeld()) await freeNativeMemory();
     else await rest();
   }

@@ -10,6 +10,8 @@ import { Failure } from '../model/failure.js';
 const LOOK_MS = 1000;
 /** Compressed: some 10 ms of work for whoever asks for the rest. */
 const LOT_BYTES = 1024 * 1024;
+/** After indexes that the disk did not take. */
+const RETRY_MS = 5000;
 /** How many looks in a row give way to ingestion: a load that lasts is indexed all the same. */
 const YIELDS_MAX = 15;
 
@@ -30,6 +32,8 @@ export class IndexFollower {
   readonly #timer: NodeJS.Timeout;
   /** How far it has come. */
   #followed: LogPosition | null = null;
+  /** When indexes are to be written that the disk did not take. */
+  #retryAtMs = Number.POSITIVE_INFINITY;
   #isBusy = false;
   #stalls = 0;
   #yields = 0;
@@ -48,7 +52,10 @@ export class IndexFollower {
   look(): void {
     const position = this.#parts.position();
     const followed = this.#followed;
-    const isFar = followed?.segment !== position.segment || position.offset - followed.offset >= LOT_BYTES;
+    const isFar =
+      performance.now() >= this.#retryAtMs ||
+      followed?.segment !== position.segment ||
+      position.offset - followed.offset >= LOT_BYTES;
     if (this.#isBusy || !isFar || !this.#parts.isReady() || this.#yieldsToIngestion()) return;
     this.#isBusy = true;
     this.#follow(position)
@@ -68,7 +75,8 @@ export class IndexFollower {
 
   async #follow(position: LogPosition): Promise<void> {
     try {
-      await this.#index.follow(position);
+      const isWritten = await this.#index.follow(position);
+      this.#retryAtMs = isWritten ? Number.POSITIVE_INFINITY : performance.now() + RETRY_MS;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       if (error.message !== this.#said) this.#parts.onWarning(`the archive is not indexed: ${error.message}`);

@@ -123,6 +123,18 @@ export class StatusView {
         `archive_damaged: ${damage.bytes} bytes of the archive in ${damage.count} places cannot be read`,
       );
     }
+    const { rollupsFail, indexesFail } = this.#upkeep;
+    if (rollupsFail) {
+      reasons.push('rollup_failed: hours that are over cannot be written; they are kept, and tried again');
+    }
+    if (indexesFail) {
+      reasons.push(
+        'index_failed: the index of a segment cannot be written; it is kept in memory, and tried again',
+      );
+    }
+    if (this.#rejects.fail) {
+      reasons.push('rejects_failed: refused lines could not be written; they are counted, and gone');
+    }
     if (failures > 0) {
       reasons.push(
         `checkpoint_failed: ${failures} in a row could not be written; a start would fold all lines after line ${last?.line ?? 0}`,

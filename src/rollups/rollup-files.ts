@@ -2,13 +2,16 @@
  * The files of the roll-ups' folder, one for each day (UTC): `YYYY-MM-DD.rollups.lz4`, sections of its hours in their order. A file is
  * written whole under another name and renamed, so a reader finds the old one or the new one. An hour that is written again
  * takes its own place, so it counts once.
+ *
+ * Hours that were lost and made anew stand in `YYYY-MM-DD.rebuilt.rollups.lz4`: another thread writes those while the fold writes
+ * the others, and two writers of one file would undo each other. What is in both counts as the fold has written it.
  */
 
 import { join } from 'node:path';
 import { type ArchiveFiles, syncDirectory } from '../archive/archive-files.js';
 import { decodeSections, type Section } from './rollup-format.js';
 
-const FILE_NAME = /^(\d{4}-\d{2}-\d{2})\.rollups\.lz4$/;
+const FILE_NAME = /^(\d{4}-\d{2}-\d{2})(\.rebuilt)?\.rollups\.lz4$/;
 const UNFINISHED_SUFFIX = '.tmp';
 const DIRECTORY_MODE = 0o750;
 const FILE_MODE = 0o640;
@@ -19,9 +22,10 @@ export interface RollupFile {
   readonly path: string;
   /** The first hour of its day. */
   readonly firstHour: number;
+  readonly isRebuilt: boolean;
 }
 
-/** In the order of time. A folder that is not there has none. */
+/** In the order of time, those of one day with the rebuilt one first. A folder that is not there has none. */
 export function listRollupFiles(directory: string, files: ArchiveFiles): RollupFile[] {
   let names: string[];
   try {
@@ -34,9 +38,33 @@ export function listRollupFiles(directory: string, files: ArchiveFiles): RollupF
     const match = FILE_NAME.exec(name);
     const dayMs = Date.parse(match?.[1] ?? '');
     if (Number.isNaN(dayMs)) return [];
-    return [{ path: join(directory, name), firstHour: (dayMs / DAY_MS) * DAY_HOURS }];
+    const firstHour = (dayMs / DAY_MS) * DAY_HOURS;
+    return [{ path: join(directory, name), firstHour, isRebuilt: match![2] !== undefined }];
   });
-  return found.sort((a, b) => a.firstHour - b.firstHour);
+  return found.sort((a, b) => a.firstHour - b.firstHour || Number(b.isRebuilt) - Number(a.isRebuilt));
+}
+
+/** Of hours that are there: which one was before. */
+export type BeforeByHour = ReadonlyMap<number, number>;
+
+/** All hours whose bytes are right. Throws what the system throws. */
+export function readHours(directory: string, files: ArchiveFiles): BeforeByHour {
+  const hours = new Map<number, number>();
+  for (const { path } of listRollupFiles(directory, files)) {
+    for (const { hour, before } of readRollupFile(path, files)) hours.set(hour, before);
+  }
+  return hours;
+}
+
+/**
+ * The last hour before each of these, and this last one, that is not there though something arrived in it. What was before a
+ * missing one is known when that is there again.
+ */
+export function missingHours(hours: BeforeByHour, last: number): number[] {
+  const expected = new Set([last]);
+  for (const [hour, before] of hours) if (hour <= last) expected.add(before);
+  expected.delete(0);
+  return [...expected].filter((hour) => !hours.has(hour)).sort((a, b) => a - b);
 }
 
 /** Its whole sections; none where it is not there any more. */
@@ -68,8 +96,9 @@ export function writeSection(directory: string, section: Section, files: Archive
   const { hour, before, bytes } = section;
   const firstHour = Math.floor(hour / DAY_HOURS) * DAY_HOURS;
   const isLost = (other: Section) => before > 0 && other.hour > before && other.hour < hour;
+  const path = pathOf(directory, firstHour, false);
   for (const file of listRollupFiles(directory, files)) {
-    if (file.firstHour + DAY_HOURS <= before || file.firstHour >= firstHour) continue;
+    if (file.firstHour + DAY_HOURS <= before || file.firstHour > firstHour || file.path === path) continue;
     const known = readRollupFile(file.path, files);
     if (known.some(isLost))
       replace(
@@ -79,8 +108,6 @@ export function writeSection(directory: string, section: Section, files: Archive
         files,
       );
   }
-  const day = new Date((firstHour / DAY_HOURS) * DAY_MS).toISOString().slice(0, 10);
-  const path = join(directory, `${day}.rollups.lz4`);
   const known = readRollupFile(path, files);
   if (known.some((one) => one.hour === hour && one.bytes.equals(bytes)) && !known.some(isLost)) return;
   const sections = known.filter((one) => one.hour !== hour && !isLost(one));
@@ -88,6 +115,24 @@ export function writeSection(directory: string, section: Section, files: Archive
   sections.sort((a, b) => a.hour - b.hour);
   files.mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
   replace(directory, path, sections, files);
+}
+
+/** Hours that were lost into the files beside those of the fold. Throws what the system throws. */
+export function writeRebuilt(directory: string, sections: readonly Section[], files: ArchiveFiles): void {
+  const days = new Set(sections.map(({ hour }) => Math.floor(hour / DAY_HOURS) * DAY_HOURS));
+  for (const firstHour of days) {
+    const hours = sections.filter(({ hour }) => hour >= firstHour && hour < firstHour + DAY_HOURS);
+    const path = pathOf(directory, firstHour, true);
+    const known = readRollupFile(path, files).filter((one) => !hours.some(({ hour }) => hour === one.hour));
+    const all = [...known, ...hours].sort((a, b) => a.hour - b.hour);
+    files.mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
+    replace(directory, path, all, files);
+  }
+}
+
+function pathOf(directory: string, firstHour: number, isRebuilt: boolean): string {
+  const day = new Date((firstHour / DAY_HOURS) * DAY_MS).toISOString().slice(0, 10);
+  return join(directory, `${day}${isRebuilt ? '.rebuilt' : ''}.rollups.lz4`);
 }
 
 function replace(directory: string, path: string, sections: readonly Section[], files: ArchiveFiles): void {
@@ -103,7 +148,7 @@ function replace(directory: string, path: string, sections: readonly Section[], 
   syncDirectory(directory, files);
 }
 
-/** Removes the days that end before this hour. */
+/** Removes the days that end before this hour. Throws what the system throws. */
 export function pruneRollups(directory: string, beforeHour: number, files: ArchiveFiles): void {
   for (const { path, firstHour } of listRollupFiles(directory, files)) {
     if (firstHour + DAY_HOURS <= beforeHour) files.unlinkSync(path);

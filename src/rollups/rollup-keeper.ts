@@ -9,20 +9,20 @@
 
 import { type ArchiveFiles, NODE_FILES } from '../archive/archive-files.js';
 import { freeNativeMemory, nativeMemoryIsHeld } from '../archive/lz4.js';
-import { HOUR_SECONDS, type OnHour } from '../fold/hours.js';
-import { pruneRollups, writeSection } from './rollup-files.js';
+import type { OnHour } from '../fold/hours.js';
+import { writeSection } from './rollup-files.js';
 import { encodeSection, type Section } from './rollup-format.js';
 import { renderHour } from './rollup-lines.js';
 
 const RETRY_MS = 1000;
-/** Hours that the disk has not taken. More of them than this are lost. */
+/** Hours that the disk has not taken. More of them than this are lost, until they are made anew out of the archive. */
 const HELD_MAX = 24;
 
 export interface RollupKeeperOptions {
   readonly directory: string;
-  readonly ageMs: number;
-  /** Told once for a time in which the disk takes nothing. */
+  /** Told once for a time in which the disk takes nothing, and of its end. */
   readonly onFailure: (error: unknown) => void;
+  readonly onRecovery?: () => void;
   readonly files?: ArchiveFiles;
   readonly nowMs?: () => number;
 }
@@ -54,13 +54,13 @@ export class RollupKeeper {
   }
 
   write(): void {
-    const { directory, ageMs, onFailure } = this.#options;
+    const { directory, onFailure, onRecovery } = this.#options;
     try {
       for (let section = this.#held[0]; section !== undefined; section = this.#held[0]) {
         writeSection(directory, section, this.#files);
         this.#held.shift();
-        pruneRollups(directory, section.hour - Math.ceil(ageMs / 1000 / HOUR_SECONDS), this.#files);
       }
+      if (this.#failed) onRecovery?.();
       this.#failed = false;
     } catch (error) {
       this.#retryAtMs = this.#nowMs() + RETRY_MS;

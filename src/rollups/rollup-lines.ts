@@ -67,10 +67,13 @@ interface CellLine {
 const CELL_LINE = '{"metric":';
 const ROW_LINE = '{"project":';
 
-/** All that the tables hold of the hour that is open. */
-export function renderHour(tables: Tables, hour: number, before: number): string {
+/**
+ * All that the tables hold of the hour that is open.
+ * @param isPartial they were made out of a log whose beginning is gone
+ */
+export function renderHour(tables: Tables, hour: number, before: number, isPartial = false): string {
   const since = new Date(hour * HOUR_SECONDS * 1000).toISOString();
-  const lines = [JSON.stringify({ hour, before, since })];
+  const lines = [JSON.stringify({ hour, before, since, ...(isPartial ? { partial: true } : {}) })];
   const { cells, reports } = tables;
   for (let cell = 1; cell < cells.table.top; cell++) {
     if (hourHolds(tables, cell)) lines.push(JSON.stringify(cellLine(openCell(tables, cell))));
@@ -79,6 +82,11 @@ export function renderHour(tables: Tables, hour: number, before: number): string
     if (hourRowHolds(tables, row)) lines.push(JSON.stringify(openRow(tables, row)));
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** Whether it was made anew out of a log whose beginning was gone. */
+export function hourIsPartial(text: string): boolean {
+  return (JSON.parse(text.slice(0, text.indexOf('\n'))) as { partial?: true }).partial === true;
 }
 
 /** The cells of a metric. */

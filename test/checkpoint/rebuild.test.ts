@@ -324,7 +324,7 @@ test('a start from any checkpoint, or from none, writes the roll-ups of the hour
     throw error;
   };
   const rolledUp = async () => {
-    const { onHour } = new RollupKeeper({ directory, ageMs: 400 * 86_400_000, onFailure });
+    const { onHour } = new RollupKeeper({ directory, onFailure });
     return start(state, new Folded(), onHour);
   };
   rmSync(twenty.path);

@@ -9,7 +9,7 @@ import type { Report } from '../../src/fold/report.js';
 import { HourlyAggregates, type TimeSpan } from '../../src/query/hourly.js';
 import { queryReport } from '../../src/query/report.js';
 import type { Texts } from '../../src/query/texts.js';
-import { listRollupFiles } from '../../src/rollups/rollup-files.js';
+import { listRollupFiles, pruneRollups } from '../../src/rollups/rollup-files.js';
 import { RollupKeeper } from '../../src/rollups/rollup-keeper.js';
 import { allocateTables } from '../../src/state/layout.js';
 import { temporaryDirectory } from '../archive/log-fixture.js';
@@ -37,9 +37,9 @@ class Kept {
   readonly folded: Folded;
   readonly history: HourlyAggregates;
 
-  constructor(directory = temporaryDirectory(), ageMs = 400 * 86_400_000, limits = {}) {
+  constructor(directory = temporaryDirectory(), limits = {}) {
     this.directory = directory;
-    const keeper = new RollupKeeper({ directory, ageMs, onFailure: failed });
+    const keeper = new RollupKeeper({ directory, onFailure: failed });
     this.folded = new Folded(limits, allocateTables({ ...LIMITS, ...limits }), keeper.onHour);
     this.history = new HourlyAggregates(this.folded.tables, directory);
   }
@@ -186,7 +186,7 @@ test('a million samples in an hour keep their digits, and values beyond sums the
 });
 
 test('a series that is forgotten within the hour stays in it, in the overflow', async () => {
-  const kept = new Kept(temporaryDirectory(), 86_400_000, { maxSeries: 2, seriesIdleMs: 1 });
+  const kept = new Kept(temporaryDirectory(), { maxSeries: 2, seriesIdleMs: 1 });
   for (let i = 0; i < 6; i++) {
     kept.folded.record([{ type: 'sample', name: 'm', value: i, tags: { k: `${i}` } }], at(0) * 1e6 + i * 6e6);
   }
@@ -225,8 +225,9 @@ test('hours of lines that the log has lost are not answered, and give way to wha
 });
 
 test('hours that are older than they are kept are removed, and an answer over them says that it is partial', async () => {
-  const kept = new Kept(temporaryDirectory(), 48 * HOUR * 1000);
+  const kept = new Kept();
   for (let hour = 0; hour < 200; hour++) kept.sample(hour, 1);
+  pruneRollups(kept.directory, Math.floor(at(199) / HOUR) - 48, NODE_FILES);
   const oldest = listRollupFiles(kept.directory, NODE_FILES)[0]!.firstHour * HOUR;
   expect(oldest).toBeGreaterThan(at(120) - HOUR);
   expect(kept.files()).toHaveLength(3);
@@ -265,6 +266,7 @@ test('whatever byte of a file is changed or cut, other hours are answered, and t
 test('what the disk does not take is told once, kept, and written when it does', async () => {
   const directory = temporaryDirectory();
   const told: unknown[] = [];
+  let recoveries = 0;
   let isFull = true;
   let nowMs = 0;
   const openSync: typeof NODE_FILES.openSync = (path, ...rest) => {
@@ -273,8 +275,10 @@ test('what the disk does not take is told once, kept, and written when it does',
   };
   const keeper = new RollupKeeper({
     directory,
-    ageMs: 86_400_000,
     onFailure: (error) => told.push(error),
+    onRecovery: () => {
+      recoveries++;
+    },
     files: { ...NODE_FILES, openSync },
     nowMs: () => nowMs,
   });
@@ -292,4 +296,5 @@ test('what the disk does not take is told once, kept, and written when it does',
   const answer = await stats();
   expect(answer).toMatchObject({ groups: [{ count: 3 }] });
   expect(answer).not.toHaveProperty('partial');
+  expect(recoveries).toBe(1);
 });

@@ -6,7 +6,7 @@ import { IndexFollower } from '../../src/query/index-follower.js';
 
 const MIB = 1024 * 1024;
 
-function following(follow: (position: LogPosition) => Promise<void> = async () => {}) {
+function following(follow: (position: LogPosition) => Promise<boolean> = async () => true) {
   const followed: LogPosition[] = [];
   const state = { position: { segment: 1, offset: 0 }, isReady: true, stalls: 0 };
   const warnings: string[] = [];

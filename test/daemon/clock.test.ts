@@ -41,3 +41,35 @@ test('set ten years ahead and back, it is said, durations are those of time, and
   expect((await daemon.groups('m'))[0]).toMatchObject({ count: 3 });
   expect(await daemon.archiveLines()).toHaveLength(6);
 });
+
+test('set ten years ahead while lines come, nothing is old for it: segments and roll-ups stay', async () => {
+  const daemon = await testDaemon({ 'checkpoint.interval': '100ms' }, { isMoody: true });
+  const value = (n: number) => `{"type":"sample","name":"m","value":${n}}`;
+  const clockAheadMs = 3650 * DAY_MS;
+  await daemon.send(value(1));
+  daemon.signal('SIGUSR2');
+  await daemon.statusWhere(() => daemon.stderr.includes('begins a new segment'));
+  await daemon.send(value(2));
+  daemon.order({ clockAheadMs });
+  await daemon.statusWhere(() => daemon.stderr.includes('was set ahead'));
+  const needed = async () => (await daemon.status()).checkpoint?.first_line_needed ?? 0;
+  // Two checkpoints behind the first segment, so that nothing but its age keeps it.
+  let sent = 2;
+  for (const until = performance.now() + 30_000; (await needed()) <= 2 && performance.now() < until; sent++) {
+    await daemon.send(value(sent + 1));
+  }
+  expect(await needed()).toBeGreaterThan(2);
+  await sleep(2500); // as long as two looks
+  expect(await daemon.archiveLines()).toHaveLength(sent);
+  expect((await daemon.get('/v1/stats?metric=m&since=0')).body).toMatchObject({ groups: [{ count: sent }] });
+  daemon.order({ clockAheadMs: 0 });
+  await daemon.statusWhere(() => daemon.stderr.includes('was set back'));
+  expect(await daemon.send(value(0))).toMatchObject({ accepted: 1 });
+  expect(await daemon.stop()).toBe(0);
+  await daemon.restart();
+  await sleep(2500);
+  expect(await daemon.archiveLines()).toHaveLength(sent + 1);
+  expect((await daemon.get('/v1/stats?metric=m&since=0')).body).toMatchObject({
+    groups: [{ count: sent + 1 }],
+  });
+});

@@ -1,6 +1,6 @@
 /** SIGHUP: the daemon reads its configuration again. */
 
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
@@ -117,4 +117,18 @@ test('the level of the log follows the configuration', async () => {
   await reload('[log]\nlevel = "info"\n', 'took the configuration');
   daemon.signal('SIGTERM');
   expect((await daemon.ended).stderr).toContain('drained');
+});
+
+test('roll-ups leave by the age that holds now', async () => {
+  const { client, reload, path } = await daemonWithFile('[stats]\nrollup_age = "36500d"\n');
+  const rollups = join(path, 's/rollups');
+  mkdirSync(rollups);
+  const old = join(rollups, '2020-01-01.rollups.lz4');
+  writeFileSync(old, '');
+  await client.send(EVENT);
+  await client.sync();
+  await sleep(2500); // as long as two looks
+  expect(existsSync(old)).toBe(true);
+  await reload('[stats]\nrollup_age = "400d"\n', 'took the configuration');
+  await until(() => !existsSync(old));
 });

@@ -4,7 +4,10 @@ import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { testDaemon } from '../support/daemon.js';
+import { CALLS, type Orders } from '../support/moody-system.js';
 import { numberedLines } from '../support/numbered-lines.js';
+import { seededRandom } from '../support/seeded-random.js';
+import type { ErrorCode } from '../support/system-error.js';
 
 const event = (n: number | string) => `{"type":"sample","name":"m","value":1,"n":"${n}"}`;
 
@@ -115,6 +118,7 @@ test('refused lines that the disk does not take cost themselves alone', async ()
   daemon.order({ refuse: { writeSync: 'ENOSPC' } });
   expect(await daemon.send(event(1), 'no event', event(2))).toMatchObject({ accepted: 2, rejected: 1 });
   expect(await daemon.status()).toMatchObject({
+    degraded: [expect.stringMatching(/^rejects_failed: /)],
     rejects: { written: 0, failed: 1 },
     archive: { durable_seq: 2 },
   });
@@ -132,4 +136,65 @@ test('a checkpoint that the disk does not take is said, and holds up nothing', a
   daemon.order({});
   const mended = await daemon.statusWhere(({ degraded }) => degraded.length === 0);
   expect(mended).toMatchObject({ degraded: [], checkpoint: { line: 2 }, archive: { durable_seq: 2 } });
+});
+
+/** Every call that changes a file. */
+function refuseAll(code: ErrorCode): NonNullable<Orders['refuse']> {
+  return Object.fromEntries(CALLS.map((call) => [call, code]));
+}
+
+/** Of its own each time, and more than a segment of it. */
+function linesOf(serial: number): string[] {
+  const random = seededRandom(serial);
+  return Array.from({ length: 40 }, (_, n) => {
+    const text = Array.from({ length: 20 }, () => random().toString(36).slice(2)).join('');
+    return JSON.stringify({ type: 'sample', name: 'm', value: 1, n: `${serial}/${n}`, text });
+  });
+}
+
+test('whatever write the system refuses, and for whatever reason, it is said, no stage dies, and each line is there once', async () => {
+  const settings = { 'archive.segment_bytes': '4KiB', 'checkpoint.interval': '100ms' };
+  const daemon = await testDaemon(settings, { isMoody: true });
+  const all: string[] = [];
+  const faults: [path: string, code: ErrorCode, reason: RegExp | null][] = [
+    ['/archive/0', 'EIO', /^archive_/],
+    ['/archive', 'EROFS', /^archive_write_failed: .*\(EROFS\)/],
+    ['.ndjson.lz4', 'EDQUOT', /^disk_full: .*\(EDQUOT\)/],
+    ['.index', 'ENOSPC', /^index_failed: /],
+    ['/checkpoint/', 'EACCES', /^checkpoint_failed: /],
+    ['/rejects', 'EIO', /^rejects_failed: /],
+    ['/durable', 'EIO', null],
+    ['', 'EMFILE', /^archive_write_failed: .*\(EMFILE\)/],
+    ['', 'ENOSPC', /^disk_full: /],
+  ];
+  const client = await daemon.connect();
+  for (const [serial, [path, code, reason]] of faults.entries()) {
+    daemon.order({ path, refuse: refuseAll(code) });
+    const lines = linesOf(serial);
+    all.push(...lines);
+    await client.send(...lines, 'refused');
+    const synced = client.sync();
+    if (reason === null) await synced;
+    const said = ({ degraded }: { degraded: string[] }) => degraded.some((text) => reason?.test(text));
+    if (reason !== null) {
+      const { degraded } = await daemon.statusWhere(said, 20_000);
+      expect(degraded).toContainEqual(expect.stringMatching(reason));
+    }
+    daemon.order({});
+    const count = (serial + 1) * lines.length;
+    expect(await synced).toMatchObject({ accepted: count, rejected: serial + 1 });
+    if (reason === null || reason.source.startsWith('^rejects')) continue;
+    const mended = await daemon.statusWhere((status) => !said(status), 20_000);
+    expect(mended.degraded).not.toContainEqual(expect.stringMatching(reason));
+  }
+  const { threads } = await daemon.status();
+  expect(threads.map(({ restarts }: { restarts: number }) => restarts)).toEqual([0, 0, 0, 0, 0]);
+  expect(await daemon.archiveLines()).toEqual(all);
+  expect((await daemon.groups('m'))[0]).toMatchObject({ count: all.length });
+  expect(await daemon.command('archive', 'verify')).toMatchObject({ code: 0 });
+  expect(await daemon.command('replay')).toMatchObject({ code: 0 });
+  await daemon.kill();
+  await daemon.restart(settings);
+  expect(await daemon.archiveLines()).toEqual(all);
+  expect((await daemon.groups('m'))[0]).toMatchObject({ count: all.length });
 });

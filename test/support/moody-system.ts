@@ -21,7 +21,8 @@ export interface Orders {
 
 export const ORDERS_ENV = 'MOODY_ORDERS';
 export const BELOW_ENV = 'MOODY_BELOW';
-const CALLS = [
+/** That can be refused or slowed down. */
+export const CALLS = [
   'openSync',
   'writevSync',
   'writeSync',
@@ -29,6 +30,8 @@ const CALLS = [
   'fsyncSync',
   'ftruncateSync',
   'renameSync',
+  'unlinkSync',
+  'mkdirSync',
 ];
 const CLOCK_LOOK_MS = 20;
 

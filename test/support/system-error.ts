@@ -9,5 +9,5 @@ export function systemError(name: ErrorCode, text: string): Error {
   const errno = -constants.errno[name];
   // Node has a name only for what libuv knows: EDQUOT is `Unknown system error -122`.
   const code = getSystemErrorName(errno);
-  return Object.assign(new Error(`${code}: ${text}`), { code, errno });
+  return Object.assign(new Error(`${code}: ${text}`), { code, errno, syscall: 'ordered' });
 }

@@ -196,11 +196,13 @@ export class LogIndex {
 
   #removeOrphans(): void {
     const segments = new Set(listSegments(this.#directory, this.#files).map(({ firstLine }) => firstLine));
+    const indexes = new Set<number>();
     for (const { path, firstLine } of listIndexes(this.#directory, this.#files)) {
-      if (!segments.has(firstLine)) removeIfThere(path, this.#files);
+      if (segments.has(firstLine)) indexes.add(firstLine);
+      else removeIfThere(path, this.#files);
     }
     for (const known of [...this.#growing.keys()]) if (!segments.has(known)) this.#growing.delete(known);
-    for (const known of [...this.#opened.keys()]) if (!segments.has(known)) this.#forget(known);
+    for (const known of [...this.#opened.keys()]) if (!indexes.has(known)) this.#forget(known);
   }
 }
 

@@ -12,6 +12,8 @@ const LOOK_MS = 1000;
 const LOT_BYTES = 1024 * 1024;
 /** After indexes that the disk did not take. */
 const RETRY_MS = 5000;
+/** One that somebody has removed is built again after this. */
+const LOOK_ANYWAY_MS = 60_000;
 /** How many looks in a row give way to ingestion: a load that lasts is indexed all the same. */
 const YIELDS_MAX = 15;
 
@@ -32,8 +34,7 @@ export class IndexFollower {
   readonly #timer: NodeJS.Timeout;
   /** How far it has come. */
   #followed: LogPosition | null = null;
-  /** When indexes are to be written that the disk did not take. */
-  #retryAtMs = Number.POSITIVE_INFINITY;
+  #againAtMs = Number.POSITIVE_INFINITY;
   #isBusy = false;
   #stalls = 0;
   #yields = 0;
@@ -53,7 +54,7 @@ export class IndexFollower {
     const position = this.#parts.position();
     const followed = this.#followed;
     const isFar =
-      performance.now() >= this.#retryAtMs ||
+      performance.now() >= this.#againAtMs ||
       followed?.segment !== position.segment ||
       position.offset - followed.offset >= LOT_BYTES;
     if (this.#isBusy || !isFar || !this.#parts.isReady() || this.#yieldsToIngestion()) return;
@@ -76,7 +77,7 @@ export class IndexFollower {
   async #follow(position: LogPosition): Promise<void> {
     try {
       const isWritten = await this.#index.follow(position);
-      this.#retryAtMs = isWritten ? Number.POSITIVE_INFINITY : performance.now() + RETRY_MS;
+      this.#againAtMs = performance.now() + (isWritten ? LOOK_ANYWAY_MS : RETRY_MS);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       if (error.message !== this.#said) this.#parts.onWarning(`the archive is not indexed: ${error.message}`);

@@ -1,5 +1,6 @@
 import {
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   statSync,
@@ -26,6 +27,8 @@ import { LogIndex } from '../../src/archive/log-index.js';
 import type { SegmentIndex } from '../../src/archive/segment-index.js';
 import { indexPathOf, listSegments } from '../../src/archive/segment-name.js';
 import { EVENT_SAMPLE, EVENT_UNKNOWN, EVENT_WORKFLOW_START } from '../../src/model/event.js';
+import type { Failure } from '../../src/model/failure.js';
+import { systemError } from '../support/system-error.js';
 import { type BuiltFrame, LogBuilder, temporaryDirectory, writeSegment } from './log-fixture.js';
 
 interface Line {
@@ -305,13 +308,14 @@ test('an index that is removed, damaged or stale while the log is asked is built
   }
 });
 
-test('following indexes every closed segment, and removes the index of a segment that is gone', async () => {
+test('following indexes every closed segment, also anew, and removes the index of a segment that is gone', async () => {
   const { directory, paths, upTo } = threeSegments();
   const index = new LogIndex(directory);
   await index.follow(upTo());
   expect(paths.map((path) => existsSync(indexPathOf(path)))).toEqual([true, true, false]);
   unlinkSync(paths[0]!);
   writeFileSync(`${indexPathOf(paths[0]!)}.tmp`, '');
+  unlinkSync(indexPathOf(paths[1]!));
   await index.follow(upTo());
   expect(readdirSync(directory).sort()).toEqual(
     [paths[1]!, indexPathOf(paths[1]!), paths[2]!].map((path) => path.slice(directory.length + 1)).sort(),
@@ -337,13 +341,31 @@ test('a segment that retention removes meanwhile has no frames, and the others a
   );
 });
 
-test('where index files cannot be written the log is found all the same', async () => {
+test('where index files cannot be written the log is found all the same, and they are written when they can be', async () => {
   const { directory, frames, paths, upTo } = threeSegments();
-  const refuse = () => {
-    throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC', syscall: 'write' });
+  let isFull = true;
+  const writevSync: typeof NODE_FILES.writevSync = (...args) => {
+    if (isFull) throw systemError('ENOSPC', 'full');
+    return NODE_FILES.writevSync(...args);
   };
-  const index = new LogIndex(directory, { files: { ...NODE_FILES, writevSync: refuse } });
+  const told: (string | null)[] = [];
+  const onWritten = (failure: Failure | null) => told.push(failure?.code ?? null);
+  const index = new LogIndex(directory, { files: { ...NODE_FILES, writevSync }, onWritten });
   const found = await index.framesOfWorkflow('all', upTo());
   expect(found.map(({ path, firstLine }) => [path, firstLine])).toEqual(placesOf(frames, (i) => paths[i]!));
   expect(paths.some((path) => existsSync(indexPathOf(path)))).toBe(false);
+  expect(await index.follow(upTo())).toBe(false);
+  expect(new Set(told)).toEqual(new Set(['ERR_IO']));
+  isFull = false;
+  expect(await index.follow(upTo())).toBe(true);
+  expect(told.slice(-2)).toEqual([null, null]);
+  expect(paths.map((path) => existsSync(indexPathOf(path)))).toEqual([true, true, false]);
+});
+
+test('an index that the system does not let anybody read costs nothing but time', async () => {
+  const { directory, frames, paths, upTo } = threeSegments();
+  for (const path of paths.slice(0, 2)) mkdirSync(indexPathOf(path));
+  expect(IndexFile.open(indexPathOf(paths[0]!), 1, 1)).toBe('it cannot be read (EISDIR)');
+  const found = await new LogIndex(directory).framesOfWorkflow('all', upTo());
+  expect(found.map(({ path, firstLine }) => [path, firstLine])).toEqual(placesOf(frames, (i) => paths[i]!));
 });

@@ -1,7 +1,9 @@
 /** A daemon that the system gives little: few file descriptors, no time. */
 
+import net from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { Client } from '../support/client.js';
 import { testDaemon } from '../support/daemon.js';
 import { areInSequence, numberedLines, numbersBySender } from '../support/numbered-lines.js';
@@ -20,6 +22,22 @@ test('with few file descriptors it takes fewer connections, and the log, questio
     client.closed.then(() => gone.add(client));
     clients.push(client);
   }
+  // Whoever asks takes none of them either.
+  const askers = Array.from({ length: 100 }, () => net.connect(join(daemon.runtimeDir, 'control.sock')));
+  for (const asker of askers) {
+    asker.on('error', () => {});
+    onTestFinished(() => void asker.destroy());
+  }
+  const served = askers.map((asker) => new Promise((resolve) => asker.once('close', resolve)));
+  await Promise.race(served);
+  expect(await clients[0]!.sync()).toMatchObject({ accepted: 0 });
+  for (const asker of askers) asker.destroy();
+  const isAnswered = () =>
+    daemon.get('/readyz').then(
+      () => true,
+      () => false,
+    );
+  while (!(await isAnswered())) await sleep(10);
   const { ingest } = await daemon.statusWhere(() => gone.size === 50);
   expect([gone.size, ingest.connections]).toEqual([50, 100]);
   // Each sync closes a frame, and some frames a segment: files are opened all the time.

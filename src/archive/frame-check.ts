@@ -50,7 +50,7 @@ export async function checkFrames(
   const clients: CheckedClient[] = [];
   const index = new GrowingIndex(segment.firstLine, from);
   const traits = new FrameTraitsReader();
-  const reader = SegmentReader.open(segment.path, undefined, files);
+  const reader = SegmentReader.open(segment.path, undefined, files, 'damage');
   try {
     for (const offset of offsets) {
       const frame = reader.frameAt(offset);

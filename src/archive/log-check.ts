@@ -116,7 +116,7 @@ class LogCheck {
   *#items(): Generator<LogFlaw | LogPlace> {
     const { upTo } = this.#options;
     const order = new HeadOrder();
-    for (const item of walkLog(this.#directory, { upTo, files: this.#files })) {
+    for (const item of walkLog(this.#directory, { upTo, files: this.#files, onUnreadable: 'damage' })) {
       if (item.kind === 'place') {
         const reason = order.flawOf(item.frame.head);
         if (reason !== null) yield wrongFrame(item.path, item.frame, reason);

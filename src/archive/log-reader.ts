@@ -8,7 +8,7 @@ import { type ArchiveFiles, NODE_FILES } from './archive-files.js';
 import type { FrameHead, FrameSections } from './frame-header.js';
 import { freeNativeMemory, nativeMemoryIsHeld } from './lz4.js';
 import { listSegments, type Segment, segmentIndexOfLine } from './segment-name.js';
-import { type FlawedStretch, type FramePlace, SegmentReader } from './segment-reader.js';
+import { type FlawedStretch, type FramePlace, type OnUnreadable, SegmentReader } from './segment-reader.js';
 
 /** A place in the log: an offset in the segment with this first line. */
 export interface LogPosition {
@@ -55,6 +55,8 @@ export interface ReadFramesOptions {
   readonly fromLine?: number;
   /** Reads nothing from there on: what the writer has committed, or what there was at some moment. */
   readonly upTo?: LogPosition | null;
+  /** By default an error (segment-reader.ts). */
+  readonly onUnreadable?: OnUnreadable;
   readonly files?: ArchiveFiles;
 }
 
@@ -118,13 +120,13 @@ export async function* readFrames(
 /** All frames in the order of the log by their heads, and what cannot be read, as far as that is seen by heads. */
 export function* walkLog(
   directory: string,
-  { fromLine = 1, upTo = null, files = NODE_FILES, select }: WalkOptions = {},
+  { fromLine = 1, upTo = null, files = NODE_FILES, onUnreadable = 'fail', select }: WalkOptions = {},
 ): Generator<LogFlaw | LogPlace> {
   const segments = segmentsUpTo(listSegments(directory, files), upTo);
   const order = new LineOrder();
   for (let i = Math.max(0, segmentIndexOfLine(segments, fromLine)); i < segments.length; i++) {
     const segment = segments[i]!;
-    const reader = openUnlessRemoved(segment, upTo, files);
+    const reader = openUnlessRemoved(segment, upTo, files, onUnreadable);
     if (reader === null) {
       order.loseSegment(segment.path);
       continue;
@@ -219,10 +221,11 @@ export function openUnlessRemoved(
   segment: Segment,
   upTo: LogPosition | null,
   files: ArchiveFiles,
+  onUnreadable: OnUnreadable = 'fail',
 ): SegmentReader | null {
   try {
     const bytesMax = upTo !== null && upTo.segment === segment.firstLine ? upTo.offset : undefined;
-    return SegmentReader.open(segment.path, bytesMax, files);
+    return SegmentReader.open(segment.path, bytesMax, files, onUnreadable);
   } catch (error) {
     if (error instanceof Failure && error.code === 'ERR_NOT_FOUND') return null;
     throw error;

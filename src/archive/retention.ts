@@ -179,7 +179,7 @@ function oldestHeadOf(segments: readonly Segment[], files: ArchiveFiles): FrameH
 }
 
 function* headsOf(segment: Segment, files: ArchiveFiles): Generator<FrameHead> {
-  const reader = openUnlessRemoved(segment, null, files);
+  const reader = openUnlessRemoved(segment, null, files, 'damage');
   if (reader === null) return;
   try {
     for (const item of reader.frames()) if (item.kind === 'frame') yield item.head;

@@ -40,7 +40,7 @@ export function readSegmentFacts(directory: string, files: ArchiveFiles = NODE_F
 
 function factsOf(segment: Segment, isActive: boolean, files: ArchiveFiles): SegmentFacts {
   const { path, firstLine } = segment;
-  const reader = SegmentReader.open(path, undefined, files);
+  const reader = SegmentReader.open(path, undefined, files, 'damage');
   try {
     let lineCount = 0;
     let frameCount = 0;

@@ -29,6 +29,8 @@ import { decompressFrame, decompressFrameElsewhere } from './lz4.js';
 /** A frame is mostly larger than this: a walk over heads then reads one window a frame. Small ones share a window. */
 const WINDOW_BYTES = 16 * 1024;
 const SEARCH_BYTES = 256 * 1024;
+/** What a disk cannot read it mostly cannot read by blocks of this. */
+const BLOCK_BYTES = 4096;
 
 /** A frame whose head is right. Its sections and data are looked at by `readFrame` only. */
 export interface FramePlace {
@@ -66,6 +68,9 @@ interface CheckedBody {
   readonly data: Buffer;
 }
 
+/** What of a segment a disk cannot read is an error, or damage like any other. */
+export type OnUnreadable = 'fail' | 'damage';
+
 const NO_LINES = Buffer.alloc(0);
 
 export class SegmentReader {
@@ -74,25 +79,38 @@ export class SegmentReader {
   readonly bytes: number;
   readonly #files: ArchiveFiles;
   readonly #fd: number;
+  readonly #onUnreadable: OnUnreadable;
+  /** Offsets of blocks that were not read. */
+  readonly #unreadable = new Set<number>();
   readonly #window = Buffer.allocUnsafe(WINDOW_BYTES);
   #windowOffset = 0;
   #windowBytes = 0;
 
-  private constructor(path: string, fd: number, bytes: number, files: ArchiveFiles) {
+  private constructor(
+    path: string,
+    fd: number,
+    bytes: number,
+    files: ArchiveFiles,
+    onUnreadable: OnUnreadable,
+  ) {
     this.path = path;
     this.#fd = fd;
     this.bytes = bytes;
     this.#files = files;
+    this.#onUnreadable = onUnreadable;
   }
 
   /**
    * @param bytesMax reads no further than this offset
+   * @param onUnreadable `damage`: who only looks wants all the rest. What is built on the log (a state, an index) fails: the
+   * next try may read what this one could not
    * @throws Failure ERR_NOT_FOUND where the segment is gone, others of the system
    */
   static open(
     path: string,
     bytesMax = Number.POSITIVE_INFINITY,
     files: ArchiveFiles = NODE_FILES,
+    onUnreadable: OnUnreadable = 'fail',
   ): SegmentReader {
     let fd: number;
     try {
@@ -106,7 +124,8 @@ export class SegmentReader {
       throw failureOfSystemError(error, 'open segment', path);
     }
     try {
-      return new SegmentReader(path, fd, Math.min(files.fstatSync(fd).size, bytesMax), files);
+      const bytes = Math.min(files.fstatSync(fd).size, bytesMax);
+      return new SegmentReader(path, fd, bytes, files, onUnreadable);
     } catch (error) {
       files.closeSync(fd);
       throw failureOfSystemError(error, 'read segment', path);
@@ -140,12 +159,13 @@ export class SegmentReader {
           : frame;
       // The head says where its frame ends, but bytes may be missing or added: the next frame can be anywhere after the head.
       const next = this.#search(flaw.head === null ? offset + 1 : offset + HEAD_BYTES);
+      const reason = this.#reason(offset, next === -1 ? this.bytes : next, flaw.reason);
       if (next === -1) {
-        yield { ...flaw, bytes: this.bytes - offset };
+        yield { ...flaw, reason, bytes: this.bytes - offset };
         return;
       }
       // What a whole frame follows was not cut off there.
-      yield { ...flaw, kind: 'damage', bytes: next - offset };
+      yield { ...flaw, reason, kind: 'damage', bytes: next - offset };
       offset = next;
     }
   }
@@ -153,7 +173,8 @@ export class SegmentReader {
   /** The frame whose header starts at `offset`, by its head alone; of a flaw `bytes` is the rest of the segment. */
   frameAt(offset: number): FramePlace | FlawedStretch {
     const rest = this.bytes - offset;
-    const flaw = (kind: 'damage' | 'torn', reason: string, head: FrameHead | null): FlawedStretch => {
+    const flaw = (kind: 'damage' | 'torn', what: string, head: FrameHead | null): FlawedStretch => {
+      const reason = this.#reason(offset, offset + HEAD_BYTES, what);
       return { kind, path: this.path, offset, bytes: rest, reason, head };
     };
     const decoded = this.#headAt(offset);
@@ -246,9 +267,17 @@ export class SegmentReader {
     return decoded.kind === 'sections' ? decoded.sections : null;
   }
 
-  #flaw(frame: FramePlace, reason: string): DamagedStretch {
-    const { offset, nextOffset, head } = frame;
+  #flaw({ offset, nextOffset, head }: FramePlace, what: string): DamagedStretch {
+    const reason = this.#reason(offset, nextOffset, what);
     return { kind: 'damage', path: this.path, offset, bytes: nextOffset - offset, reason, head };
+  }
+
+  /** Of a stretch with blocks that cannot be read that is all there is to say. */
+  #reason(from: number, to: number, reason: string): string {
+    for (const block of this.#unreadable) {
+      if (block < to && block + BLOCK_BYTES > from) return `the disk cannot read it at byte ${block} (EIO)`;
+    }
+    return reason;
   }
 
   #headAt(offset: number): DecodedHead {
@@ -323,8 +352,34 @@ export class SegmentReader {
         count += read;
       }
     } catch (error) {
+      if (this.#onUnreadable === 'damage' && isUnreadable(error)) return this.#preadBlocks(target, offset);
       throw failureOfSystemError(error, 'read segment', this.path);
     }
     return count;
   }
+
+  /** Block by block, and zeros for those that the disk cannot read: no checksum matches them. */
+  #preadBlocks(target: Buffer, offset: number): number {
+    let count = 0;
+    while (count < target.length) {
+      const at = offset + count;
+      const block = at - (at % BLOCK_BYTES);
+      const wanted = Math.min(target.length - count, block + BLOCK_BYTES - at);
+      try {
+        const read = this.#files.readSync(this.#fd, target, count, wanted, at);
+        if (read === 0) break;
+        count += read;
+      } catch (error) {
+        if (!isUnreadable(error)) throw failureOfSystemError(error, 'read segment', this.path);
+        this.#unreadable.add(block);
+        target.fill(0, count, count + wanted);
+        count += wanted;
+      }
+    }
+    return count;
+  }
+}
+
+function isUnreadable(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EIO';
 }

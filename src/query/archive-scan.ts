@@ -158,7 +158,7 @@ function* wantedPlaces(
 ): Generator<LogPlace | LogFlaw | Turn> {
   let passed = 0;
   const select = isAllLines(filter) ? undefined : selectorOf(directory, { filter, indexOf, files });
-  for (const item of walkLog(directory, { upTo, files, ...(select && { select }) })) {
+  for (const item of walkLog(directory, { upTo, files, onUnreadable: 'damage', ...(select && { select }) })) {
     if (item.kind !== 'place') {
       yield item;
       continue;
@@ -208,7 +208,7 @@ function trySelect(index: SegmentIndex, filter: ArchiveFilter, bytes: number): S
 /** µs; +∞ where it is not known. */
 function firstArrivalOf({ path }: Segment, files: ArchiveFiles): number {
   try {
-    const reader = SegmentReader.open(path, undefined, files);
+    const reader = SegmentReader.open(path, undefined, files, 'damage');
     try {
       const first = reader.frameAt(0);
       return first.head?.firstArrivalUs ?? Number.POSITIVE_INFINITY;

@@ -45,7 +45,7 @@ export async function scanFrames(
   const lines = new WantedLines(task.filter, task.json);
   const flaws: LogFlaw[] = [];
   try {
-    const reader = SegmentReader.open(task.path, undefined, files);
+    const reader = SegmentReader.open(task.path, undefined, files, 'damage');
     try {
       for (const offset of task.offsets) {
         const frame = reader.frameAt(offset);

@@ -3,13 +3,18 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { NODE_FILES } from '../../src/archive/archive-files.js';
+import { checkFrames, type FrameCheckTask } from '../../src/archive/frame-check.js';
+import { checkLog } from '../../src/archive/log-check.js';
 import { LogIndex } from '../../src/archive/log-index.js';
-import { endOfLog, type LogFlaw } from '../../src/archive/log-reader.js';
+import { endOfLog, type LogFlaw, readFrames } from '../../src/archive/log-reader.js';
 import { indexPathOf, type Segment } from '../../src/archive/segment-name.js';
 import { ALL_LINES, type ArchiveFilter } from '../../src/query/archive-filter.js';
 import { type FrameScanner, scanArchive } from '../../src/query/archive-scan.js';
 import { scanFrames } from '../../src/query/frame-scan.js';
 import { type BuiltFrame, LogBuilder, temporaryDirectory, writeSegment } from '../archive/log-fixture.js';
+import { seededRandom } from '../support/seeded-random.js';
+import { systemError } from '../support/system-error.js';
 
 const SCANNER_HERE: FrameScanner = { scan: (task) => scanFrames(task), parallel: 1 };
 
@@ -277,6 +282,50 @@ test('a segment that is gone before a scan comes to it is named with its lines',
     { kind: 'removed', path: paths[1], firstLine: 2, lastLine: 3 },
     { kind: 'lines' },
   ]);
+});
+
+test('whichever block of a segment the disk cannot read: a scan gives all other frames, a check names it, and a state is not built on it', async () => {
+  const directory = join(temporaryDirectory(), 'archive');
+  mkdirSync(directory);
+  const random = seededRandom(3);
+  const noise = () => Array.from({ length: 500 }, () => random().toString(36).slice(2)).join('');
+  const builder = new LogBuilder();
+  const frames = Array.from({ length: 6 }, () => builder.frame([lineOf({ type: noise() }, 1)]));
+  const path = writeSegment(directory, frames);
+  const { size } = statSync(path);
+  const ends = frames.map((_, i) => frames.slice(0, i + 1).reduce((sum, { bytes }) => sum + bytes.length, 0));
+  expect(size / 4096).toBeGreaterThan(6);
+  for (let block = 0; block < size; block += 4096) {
+    const readSync = ((fd: number, target: Buffer, at: number, length: number, position: number) => {
+      if (position < block + 4096 && position + length > block) throw systemError('EIO', 'bad block');
+      return NODE_FILES.readSync(fd, target, at, length, position);
+    }) as typeof NODE_FILES.readSync;
+    const files = { ...NODE_FILES, readSync };
+    const isHit = (i: number) => (ends[i - 1] ?? 0) < block + 4096 && ends[i]! > block;
+    const whole = frames.filter((_, i) => !isHit(i));
+    const scanner: FrameScanner = { parallel: 1, scan: (task) => scanFrames(task, files) };
+    let text = '';
+    const flaws: LogFlaw[] = [];
+    const options = { filter: ALL_LINES, json: false, upTo: null, scanner, files };
+    for await (const item of scanArchive(directory, options)) {
+      if (item.kind === 'lines') text += Buffer.from(item.bytes).toString();
+      else flaws.push(item);
+    }
+    expect(text).toBe(whole.map((frame) => frame.text).join(''));
+    const checker = { parallel: 1, check: (task: FrameCheckTask) => checkFrames(task, files) };
+    const named: unknown[] = [];
+    const check = { upTo: null, checker, clientMemoryUs: 1, maxClients: 1, files };
+    for await (const item of checkLog(directory, check)) if (item.kind !== 'checked') named.push(item);
+    const reason = expect.stringContaining(`the disk cannot read it at byte ${block} (EIO)`);
+    const damage = { kind: 'damage', path, reason };
+    expect(flaws.length).toBeGreaterThan(0);
+    expect(flaws).toEqual(flaws.map(() => expect.objectContaining(damage)));
+    expect(named).toEqual(flaws);
+    const folding = async () => {
+      for await (const item of readFrames(directory, { files })) expect(item.kind).toBe('frame');
+    };
+    await expect(folding()).rejects.toMatchObject({ code: 'ERR_IO' });
+  }
 });
 
 test('a scan begins no more than a few lots ahead of its reader, and none when that stops', async () => {

@@ -35,7 +35,7 @@ export async function readLines(
     let wanted = next;
     while (wanted < lineNumbers.length && lineNumbers[wanted]! < end) wanted++;
     const segment = segments[index];
-    const reader = segment === undefined ? null : openUnlessRemoved(segment, upTo, files);
+    const reader = segment === undefined ? null : openUnlessRemoved(segment, upTo, files, 'damage');
     try {
       for (const item of reader?.frames() ?? []) {
         if (item.kind !== 'frame') continue;

@@ -11,7 +11,7 @@ import { listSegments, type Segment } from './segment-name.js';
 
 /** The ticks with limits at the beginning of a segment: more than one where no line came between changes. */
 export function limitsOfSegment(segment: Segment, files: ArchiveFiles = NODE_FILES): FrameTick[] {
-  const reader = openUnlessRemoved(segment, null, files);
+  const reader = openUnlessRemoved(segment, null, files, 'damage');
   if (reader === null) return [];
   const found: FrameTick[] = [];
   try {

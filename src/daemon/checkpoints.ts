@@ -57,7 +57,13 @@ export class Checkpoints {
     this.#state = 'taking';
     if (found !== null) {
       this.#line = found.line;
-      this.#say(found.line, statSync(found.path).size, found.copiedUs, Number.NaN, Number.NaN);
+      this.#say(
+        found.line,
+        statSync(found.path, { throwIfNoEntry: false })?.size ?? 0,
+        found.copiedUs,
+        Number.NaN,
+        Number.NaN,
+      );
     }
     this.setInterval(this.#intervalMs);
     this.wake();

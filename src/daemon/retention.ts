@@ -132,7 +132,12 @@ export class Retention {
     return this.#copies.last?.firstLineNeeded ?? 1;
   }
 
+  /** 0: it is not there, or cannot be looked at, which the task that looks at the files tells. */
   #folderMs(): number {
-    return statSync(this.#parts.directory, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    try {
+      return statSync(this.#parts.directory).mtimeMs;
+    } catch {
+      return 0;
+    }
   }
 }

@@ -85,7 +85,12 @@ export class RollupUpkeep {
     const isReady = this.#vitals.state(STAGE_FOLD) === STAGE_RUNNING && !this.#upkeep.rollupsFail;
     const nowMs = performance.now();
     if (this.#running !== null || !isReady || nowMs < this.#notBeforeMs) return;
-    this.#readNames();
+    try {
+      this.#readNames();
+    } catch (error) {
+      this.#complain(error, nowMs);
+      return;
+    }
     const oldest = this.#files[0]?.firstHour ?? Number.POSITIVE_INFINITY;
     const isDue = nowMs - this.#checkedAtMs >= LOOK_ANYWAY_MS || oldest + DAY_HOURS <= this.#keepFromHour();
     if (!isDue) return;
@@ -132,12 +137,16 @@ export class RollupUpkeep {
         log.warn({ hours: inVain.map(timeOf) }, text);
       }
     } catch (error) {
-      if (this.#isStopped) return;
-      this.#notBeforeMs = nowMs + RETRY_MS;
-      this.#complaints.say('repair', (more) => {
-        log.error({ err: error }, `the roll-ups could not be looked after; it is tried again${more}`);
-      });
+      if (!this.#isStopped) this.#complain(error, nowMs);
     }
+  }
+
+  #complain(error: unknown, nowMs: number): void {
+    this.#notBeforeMs = nowMs + RETRY_MS;
+    this.#complaints.say('repair', (more) => {
+      const text = `the roll-ups could not be looked after; it is tried again${more}`;
+      this.#parts.log.error({ err: error }, text);
+    });
   }
 
   #keepFromHour(): number {

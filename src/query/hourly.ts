@@ -13,7 +13,7 @@ import { hourHolds, hourRowHolds } from '../fold/hour-sums.js';
 import { HOUR_SECONDS, hourOf } from '../fold/hours.js';
 import { MOMENT_LENGTH, mergeMoments, summarize } from '../fold/moments.js';
 import { reportOf } from '../fold/report.js';
-import { listRollupFiles, readRollupFile } from '../rollups/rollup-files.js';
+import { listRollupFiles, readWhatCanBeRead } from '../rollups/rollup-files.js';
 import { linesOfSection, type Section } from '../rollups/rollup-format.js';
 import {
   cellsOfHour,
@@ -110,7 +110,7 @@ export class HourlyAggregates {
     for (let tries = 0; tries < TURN_TRIES; tries++) {
       const version = board.hourVersion;
       if (version % 2 === 0) {
-        const found = await this.#find(range, board.hour, board.hourBefore);
+        const found = await this.#find(range, board.hour, board.hourBefore).catch(problemOfSystemError);
         const result = await add(found);
         if (board.hourVersion === version) return { result, found };
       }
@@ -128,7 +128,7 @@ export class HourlyAggregates {
       if (firstHour + DAY_HOURS <= from) continue;
       // One more roll-up behind the range says which is the last one in it.
       if (firstHour >= to && hasNext) break;
-      for (const section of readRollupFile(path, this.#files)) {
+      for (const section of readWhatCanBeRead(path, this.#files)) {
         if (section.hour > last) continue;
         byHour.set(section.hour, section);
         if (section.hour >= to) hasNext = true;
@@ -234,6 +234,12 @@ async function eachHour(found: Found, take: (text: string) => void): Promise<voi
     if (nativeMemoryIsHeld()) await freeNativeMemory();
     else await rest();
   }
+}
+
+/** Not a bug, and not for the log at each question: rights, descriptors. @throws Problem 503 */
+function problemOfSystemError(error: NodeJS.ErrnoException): never {
+  if (error.syscall === undefined) throw error;
+  throw new Problem(503, 'Not readable', `the roll-ups of past hours cannot be read: ${error.code}`);
 }
 
 /** @throws Problem 400 */

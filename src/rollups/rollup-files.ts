@@ -51,7 +51,7 @@ export type BeforeByHour = ReadonlyMap<number, number>;
 export function readHours(directory: string, files: ArchiveFiles): BeforeByHour {
   const hours = new Map<number, number>();
   for (const { path } of listRollupFiles(directory, files)) {
-    for (const { hour, before } of readRollupFile(path, files)) hours.set(hour, before);
+    for (const { hour, before } of readWhatCanBeRead(path, files)) hours.set(hour, before);
   }
   return hours;
 }
@@ -65,6 +65,16 @@ export function missingHours(hours: BeforeByHour, last: number): number[] {
   for (const [hour, before] of hours) if (hour <= last) expected.add(before);
   expected.delete(0);
   return [...expected].filter((hour) => !hours.has(hour)).sort((a, b) => a - b);
+}
+
+/** The same; none where the disk cannot read it, as of one that is damaged. For who only looks. */
+export function readWhatCanBeRead(path: string, files: ArchiveFiles): Section[] {
+  try {
+    return readRollupFile(path, files);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EIO') return [];
+    throw error;
+  }
 }
 
 /** Its whole sections; none where it is not there any more. */

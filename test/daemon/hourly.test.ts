@@ -113,7 +113,9 @@ test('each hour has what arrived in it, also after a kill and when its lines hav
   await daemon.restart(settings);
   expect(await wholeAgain(first, first + 3)).toEqual(answers[3]);
   expect(await hours()).toEqual(answers);
-  expect(daemon.stderr).toContain('hours of the roll-ups were missing, and are made anew');
+  const text = 'hours of the roll-ups were missing, and are made anew';
+  await daemon.statusWhere(() => daemon.stderr.includes(text));
+  expect(daemon.stderr).toContain(text);
 
   // Without the lines.
   daemon.signal('SIGUSR2');
@@ -144,4 +146,15 @@ test('a disk that takes no roll-ups is said, holds up nothing, and has them when
   expect(mended.degraded).toEqual([]);
   expect(await wholeAgain(first, first + 2)).toEqual({ count: 2, sum: 3, partial: false });
   expect(mended.threads.every(({ restarts }: { restarts: number }) => restarts === 0)).toBe(true);
+
+  // What a stop loses comes back out of the archive.
+  await turnTo(first + 2);
+  const later = (first + 2.5) * HOUR * 1000 - Date.now();
+  daemon.order({ clockAheadMs: later, path: '/rollups/', refuse: { openSync: 'EACCES' } });
+  await daemon.send(value(4));
+  await daemon.statusWhere(({ degraded }) => degraded.length > 0);
+  expect(await daemon.stop()).toBe(0);
+  daemon.order({ clockAheadMs: later });
+  await daemon.restart();
+  expect(await wholeAgain(first, first + 3)).toEqual({ count: 3, sum: 7, partial: false });
 });

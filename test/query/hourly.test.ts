@@ -17,6 +17,7 @@ import { expectedGroups, groupKey, METRICS, Model } from '../fold/model.js';
 import { randomEvent } from '../fold/random-events.js';
 import { ARRIVED, Folded, type GroupView, LIMITS } from '../fold/replaying.js';
 import { assertVisitingAsync } from '../support/corners.js';
+import { type ErrorCode, systemError } from '../support/system-error.js';
 
 const HOUR = 3600;
 const NO_TEXTS = { lines: async () => new Map() } as unknown as Texts;
@@ -261,6 +262,26 @@ test('whatever byte of a file is changed or cut, other hours are answered, and t
   }
   rmSync(path);
   expect(await kept.stats('m')).toMatchObject({ partial: true, groups: [{ count: 1 }] });
+});
+
+test('a day that the disk cannot read is missing, and what the system refuses to open is said', async () => {
+  const kept = new Kept();
+  for (let hour = 0; hour < 60; hour++) kept.sample(hour, 1);
+  const reading = (code: ErrorCode, call: 'openSync' | 'readSync') => {
+    const refuse = () => {
+      throw systemError(code, 'refused');
+    };
+    const hourly = new HourlyAggregates(kept.folded.tables, kept.directory, {
+      ...NODE_FILES,
+      [call]: refuse,
+    });
+    return hourly.stats({ metric: 'm', by: [], where: [], limit: 1 }, ALL, 0);
+  };
+  expect(await reading('EIO', 'readSync')).toMatchObject({ partial: true, groups: [{ count: 1 }] });
+  await expect(reading('EMFILE', 'openSync')).rejects.toMatchObject({
+    status: 503,
+    message: 'the roll-ups of past hours cannot be read: EMFILE',
+  });
 });
 
 test('what the disk does not take is told once, kept, and written when it does', async () => {

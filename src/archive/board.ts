@@ -2,11 +2,11 @@
  * What the archive has written and what is durable, in shared memory: where a re-run goes on, how far a reader may read,
  * how the sync stage hands a failed sync back to the archive stage, and what the status shows.
  *
- *   words   ┌─────────┬─────────┬───────────┬──────────┬───────┬─────────┬─────────┬──────────┐
- *           │ written │ durable │ sync      │ sync     │ sync  │ waits   │ holds   │ refusals │
- *           │ current │ current │ in flight │ failures │ error │         │ for     │          │
- *           └─────────┴─────────┴───────────┴──────────┴───────┴─────────┴─────────┴──────────┘
- *             archive   sync      sync        sync       sync    archive   archive   archive
+ *   words   ┌─────────┬─────────┬───────────┬──────────┬───────┬─────────┬─────────┬──────────┬───────┐
+ *           │ written │ durable │ sync      │ sync     │ sync  │ waits   │ holds   │ refusals │ read  │
+ *           │ current │ current │ in flight │ failures │ error │         │ for     │          │ error │
+ *           └─────────┴─────────┴───────────┴──────────┴───────┴─────────┴─────────┴──────────┴───────┘
+ *             archive   sync      sync        sync       sync    archive   archive   archive    fold
  *   doubles ┌─────────────┬────────────┬───────────┬───────────┬───────────┬───────────┐
  *           │ sync wanted │ sync since │ written 0 │ written 1 │ durable 0 │ durable 1 │
  *           └─────────────┴────────────┴───────────┴───────────┴───────────┴───────────┘
@@ -30,9 +30,10 @@ const SYNC_ERROR = 4;
 const WAITS = 5;
 const HOLDS_FOR = 6;
 const REFUSALS = 7;
-const SYNC_WANTED = 4; // in doubles, from here on
-const SYNC_SINCE = 5;
-const WRITTEN = 6;
+const READ_ERROR = 8;
+const SYNC_WANTED = 5; // in doubles, from here on
+const SYNC_SINCE = 6;
+const WRITTEN = 7;
 const WRITTEN_LENGTH = 16;
 const DURABLE = WRITTEN + 2 * WRITTEN_LENGTH;
 const DURABLE_LENGTH = 4;
@@ -244,5 +245,14 @@ export class ArchiveBoard {
 
   goOn(): void {
     if (this.holdsFor !== 0) Atomics.store(this.#words, HOLDS_FOR, 0);
+  }
+
+  /** Number of the system's error because of which the fold cannot read the lines that its tables lack; 0: it can. */
+  get readError(): number {
+    return Atomics.load(this.#words, READ_ERROR);
+  }
+
+  setReadError(number: number): void {
+    Atomics.store(this.#words, READ_ERROR, number);
   }
 }

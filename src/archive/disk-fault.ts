@@ -34,7 +34,7 @@ export function isDiskFull(number: number): boolean {
 /** What keeps the archive from going on, as the status shows it: a word that stays, and what it means. Empty: nothing. */
 export function diskFaults(board: ArchiveBoard): string[] {
   const faults: string[] = [];
-  const { holdsFor, syncError } = board;
+  const { holdsFor, syncError, readError } = board;
   if (isDiskFull(holdsFor)) {
     faults.push(`disk_full: no room for the archive (${nameOf(holdsFor)}); senders wait until there is some`);
   } else if (holdsFor !== 0) {
@@ -45,6 +45,11 @@ export function diskFaults(board: ArchiveBoard): string[] {
   if (syncError !== 0) {
     faults.push(
       `archive_sync_failed: what is written does not get to the disk (${nameOf(syncError)}); nothing is acknowledged until it does`,
+    );
+  }
+  if (readError !== 0) {
+    faults.push(
+      `archive_read_failed: lines after the checkpoint cannot be read (${nameOf(readError)}); the state is made when they can`,
     );
   }
   return faults;

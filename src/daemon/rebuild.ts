@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ArchiveFiles, NODE_FILES } from '../archive/archive-files.js';
 import { ArchiveBoard, type Written } from '../archive/board.js';
+import { faultNumberOf } from '../archive/disk-fault.js';
 import { decodeClients } from '../archive/frame-clients.js';
 import type { FrameFacts, FrameSections } from '../archive/frame-header.js';
 import { RecordCursor } from '../archive/frame-records.js';
@@ -19,6 +20,8 @@ import { Replay } from '../fold/replay.js';
 import type { Tables } from '../state/tables.js';
 
 const WAIT_MS = 5;
+/** After an error of the disk. */
+const RETRY_MS = 500;
 
 /** What a rebuild reads. */
 export interface RebuildSources {
@@ -52,7 +55,8 @@ export type FoldNews =
 /**
  * Clears the tables and fills them up to and with `lastLine`, and the ticks of the records before `position`. What the archive
  * stage has not written yet is waited for: it was asked to (the fold's `wanted`), and needs nothing of the fold for it. Nothing
- * behind that position is in the log, since the archive follows the fold.
+ * behind that position is in the log, since the archive follows the fold. What the system does not let it read it tries again,
+ * since it may come right, and tables without those lines never would.
  */
 export async function rebuildTables(
   tables: Tables,
@@ -67,12 +71,30 @@ export async function rebuildTables(
   while (!isWritten(board.written())) Atomics.wait(idle, 0, 0, WAIT_MS);
   for (;;) {
     const written = board.written();
-    const rebuilt = await rebuildFrom(tables, sources, written, lastLine);
+    const rebuilt = await tryRebuildFrom(tables, sources, written, lastLine);
+    board.setReadError(typeof rebuilt === 'number' ? rebuilt : 0);
+    if (typeof rebuilt === 'number') {
+      await sleep(RETRY_MS);
+      continue;
+    }
     // After a failed sync the end of the log is cut and written again, maybe under the reader.
     if (board.syncFailures === written.rewrites) {
       return { ...rebuilt, durationMs: performance.now() - startedMs };
     }
     await sleep(WAIT_MS);
+  }
+}
+
+/** @returns the number of the system's error where it refuses */
+async function tryRebuildFrom(
+  ...args: Parameters<typeof rebuildFrom>
+): Promise<number | Awaited<ReturnType<typeof rebuildFrom>>> {
+  try {
+    return await rebuildFrom(...args);
+  } catch (error) {
+    const number = faultNumberOf(error);
+    if (number === 0) throw error;
+    return number;
   }
 }
 

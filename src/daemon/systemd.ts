@@ -133,11 +133,12 @@ export class Systemd {
     const durable = Atomics.load(cursors, CURSOR_DURABLE);
     // They try again and wait for whoever mends the disk, which a restart does not; the fold may wait for them.
     const isRefused = archiveBoard.holdsFor !== 0 || archiveBoard.syncError !== 0;
+    const rebuilds = this.#phase === 'starting' && archiveBoard.readError === 0;
     const stillMsMax = (this.#watchdogMs ?? WATCHDOG_MS_DEFAULT) / 2;
     return [
       {
         name: 'fold',
-        hasWork: (published !== folded && !isRefused) || this.#phase === 'starting',
+        hasWork: (published !== folded && !isRefused) || rebuilds,
         // The line counts while the tables are rebuilt out of the log.
         position: `${folded} ${new Board(memory.tables.board).line}`,
         stillMsMax,

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { NODE_FILES } from '../../src/archive/archive-files.js';
 import { ArchiveBoard, allocateArchiveBoard } from '../../src/archive/board.js';
+import { diskFaults } from '../../src/archive/disk-fault.js';
 import { recoverLog, writtenOf } from '../../src/archive/log-recovery.js';
 import { segmentName } from '../../src/archive/segment-name.js';
 import { listCheckpoints, recoverCheckpoints } from '../../src/checkpoint/checkpoint-files.js';
@@ -20,6 +21,7 @@ import type { TableName } from '../../src/state/layout.js';
 import { type BuiltFrame, LogBuilder, temporaryDirectory } from '../archive/log-fixture.js';
 import { randomRecords } from '../fold/random-events.js';
 import { differences, Folded } from '../fold/replaying.js';
+import { systemError } from '../support/system-error.js';
 
 interface State {
   readonly archive: string;
@@ -372,5 +374,30 @@ test('a rebuild under which the end of the log is cut and written again begins o
   const rebuilt = await rebuildTables(folded.tables, { ...sources, files }, 40);
   expect(rebuilt).toMatchObject({ flaws: [], lines: 40 });
   expect(opened).toBeGreaterThan(1);
+  expect(differences(folded.memory, foldFrames(frames).memory)).toEqual({});
+});
+
+test('a rebuild that the disk does not let read goes on when it does, and says so meanwhile', async () => {
+  const state = emptyState();
+  const frames = builtFrames([7, 13, 11, 9]);
+  writeFrames(state, frames);
+  const archiveBoard = allocateArchiveBoard(writtenOf(recoverLog(state.archive)));
+  const board = new ArchiveBoard(archiveBoard);
+  const seen: string[][] = [];
+  let reads = 0;
+  const readSync = ((...args: Parameters<typeof NODE_FILES.readSync>) => {
+    reads++;
+    seen.push(diskFaults(board));
+    if (reads === 3 || reads === 4) throw systemError('EIO', 'bad block');
+    return NODE_FILES.readSync(...args);
+  }) as typeof NODE_FILES.readSync;
+  const folded = new Folded();
+  const sources = { archiveDirectory: state.archive, checkpointDirectory: state.checkpoints, archiveBoard };
+  const files = { ...NODE_FILES, readSync };
+  const rebuilt = await rebuildTables(folded.tables, { ...sources, files }, 40);
+  expect(rebuilt).toMatchObject({ flaws: [], lines: 40 });
+  expect(reads).toBeGreaterThan(4);
+  expect(seen.flat()).toContainEqual(expect.stringMatching(/^archive_read_failed: .*\(EIO\)/));
+  expect(diskFaults(board)).toEqual([]);
   expect(differences(folded.memory, foldFrames(frames).memory)).toEqual({});
 });

@@ -606,6 +606,13 @@ class Daemon {
     const { durableLine } = new ArchiveBoard(this.#memory.archiveBoard);
     const accepted = Math.max(0, new Board(this.#memory.tables.board).line - durableLine);
     const { inFlight } = new Ledger(this.#memory.ledger).totals();
+    if (accepted + inFlight === 0) {
+      this.#log.fatal(
+        { durable_seq: durableLine },
+        'stopping while the disk refuses; no line is lost by that',
+      );
+      return;
+    }
     this.#log.fatal(
       { durable_seq: durableLine, accepted, in_flight: inFlight },
       `stopping with ${accepted + inFlight} lines that are not on the disk, as it takes none: they were not acknowledged; senders that say hello send them again`,

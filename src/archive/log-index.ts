@@ -72,6 +72,12 @@ export class LogIndex {
     return this.#framesOf(KEY_OF_TICKS, upTo, (one) => one.firstLine === segment);
   }
 
+  /** The numbers of the segments from one on and up to another, both with them. */
+  segmentsBetween(from: number, to: number): number[] {
+    const numbers = listSegments(this.#directory, this.#files).map(({ firstLine }) => firstLine);
+    return numbers.filter((number) => number >= from && number <= to);
+  }
+
   /** Whether what is not indexed yet is so little that whoever asks does not wait for it. */
   isNear(upTo: LogPosition): boolean {
     return this.#segments(upTo).every((segment) => {

@@ -198,12 +198,14 @@ export class WorkflowLookup {
     return this.#joinChildren(id, archived, childrenOf(this.#parts.tables, id));
   }
 
-  /** Of those in memory the tables know who their parent is now. */
+  /** Of those in memory the tables know who their parent is now, but for a remainder, which came to life without its start. */
   #joinChildren(id: string, archived: readonly string[], named: readonly string[]): string[] {
     const { tables } = this.#parts;
     const left = archived.filter((child) => {
       const found = findWorkflow(tables, child);
-      return found === null || found.read.summary.parent === id;
+      if (found === null) return true;
+      const { parent, implicit } = found.read.summary;
+      return parent === id || (implicit && parent === null);
     });
     return [...new Set([...left, ...named])];
   }

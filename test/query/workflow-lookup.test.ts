@@ -55,8 +55,8 @@ class History {
 
   async take(step: Step): Promise<void> {
     if ('after' in step) {
-      this.#builder.arrivalUs += step.after * 1e6;
-      this.#tick();
+      this.#tick(step.after);
+      for (const id of this.runs.keys()) await this.#note(id);
       return;
     }
     const { event } = step;
@@ -75,11 +75,13 @@ class History {
     for (const frames of this.#segments) if (frames.length > 0) writeSegment(this.directory, frames);
     for (const id of this.runs.keys()) await this.#note(id);
     const position = endOfLog(this.directory)!;
+    const index = new LogIndex(this.directory);
+    await index.follow(position);
     return new WorkflowLookup({
       tables: this.small.tables,
       texts: this.small.texts,
       end: { position, behind: async () => position },
-      index: new LogIndex(this.directory),
+      index,
       historian: HERE,
     });
   }
@@ -101,8 +103,9 @@ class History {
     this.runs.set(id, runs);
   }
 
-  #tick(): void {
+  #tick(afterSeconds: number): void {
     if (this.#lines.length > 0) this.#closeFrame();
+    this.#builder.arrivalUs += afterSeconds * 1e6;
     const { arrivalUs } = this.#builder;
     const number = ++this.#tickNumber;
     this.small.tick(TICK_TIME, new Uint8Array(0), arrivalUs, number);

@@ -208,6 +208,6 @@ test('every run of every workflow is answered as by a state that has forgotten n
         await expect(lookup.find('never', null)).rejects.toMatchObject({ status: 404 });
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 10 },
   );
 }, 120_000);

@@ -95,6 +95,11 @@ export class WorkflowLookup {
     return this.#archived(asked, found);
   }
 
+  /** As long as no workflow has left memory, what is not there never was. */
+  get #hasForgotten(): boolean {
+    return this.#parts.tables.board.counts().workflows_evicted > 0;
+  }
+
   async #inMemory(asked: Asked, found: FoundWorkflow, past: Past): Promise<WorkflowReply> {
     const { tables, texts, end, index } = this.#parts;
     const { summary, firstLine } = found.read;
@@ -137,6 +142,7 @@ export class WorkflowLookup {
   async #archived(asked: Asked, found: FoundWorkflow | null): Promise<WorkflowReply> {
     const { tables, end, index } = this.#parts;
     const { id, run } = asked;
+    if (found === null && !this.#hasForgotten) throw noSuchWorkflow(id);
     // Read behind the tables: what they did not have then is in the log up to here.
     const { line } = tables.board;
     const isOver = found === null || found.read.over;
@@ -162,8 +168,9 @@ export class WorkflowLookup {
     if (known?.firstLine === firstLine) return known;
     const nothing = { firstLine, runs: [], isRemainder: false };
     const { index, end } = this.#parts;
-    // A workflow in memory is not to wait for an index; a remainder is, since it is wrong alone.
-    if (!summary.implicit && !index.isNear(end.position)) return nothing;
+    // A workflow in memory is not to wait for an index; what may be a remainder is, since it is wrong alone.
+    const mayBeRemainder = summary.implicit && this.#hasForgotten;
+    if (!mayBeRemainder && !index.isNear(end.position)) return nothing;
     const upTo = await end.behind(firstLine);
     const places = (await index.framesOfWorkflow(id, upTo)).filter((one) => one.firstLine <= firstLine);
     const isBegun = summary.run > 1;

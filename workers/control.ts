@@ -39,9 +39,9 @@ export default async function control(task: ControlTask): Promise<void> {
   const hourly = new HourlyAggregates(tables, folders.rollups);
   const events = new EventStreams(memory, { ...EVENT_STREAMS_DEFAULTS, onCutOff: main.tellCutOff });
   const metrics = new MetricsView(tables, status, memory.vitals);
-  const archive = new ArchiveAnswers(memory, folders.archive, { tables, status, main });
+  const archive = new ArchiveAnswers(memory, folders.archive, { tables, texts, status, main });
   const views = { texts, hourly, status, metrics, checkpoints, profiles: main.profiles, events, archive };
-  const sources = { tables, ...views, nowSeconds: () => Date.now() / 1000 };
+  const sources = { tables, workflows: archive.workflows, ...views, nowSeconds: () => Date.now() / 1000 };
   const server = await startControl(sources, places, task.maxConnections, main.tellBug).catch((error) => {
     // One that has listened before must not end quietly.
     if (task.rerun) throw error;

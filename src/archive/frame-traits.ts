@@ -1,7 +1,7 @@
 /**
  * What the index says of the lines of a frame: which types they have, and the keys of the workflows, agents and parents that
  * they name. A key is the hash of a name (`hashBytes`), told apart by what the name is: two names may have one key, so a
- * frame that a key leads to has to be looked into.
+ * frame that a key leads to has to be looked into. One more key leads to the frames that have ticks.
  */
 
 import { FIELD_AGENT, FIELD_PARENT, FIELD_WORKFLOW } from '../decode/decoded-event.js';
@@ -13,6 +13,8 @@ import { hashBytes } from '../model/hash.js';
 export const KEY_OF_WORKFLOW = 0;
 export const KEY_OF_AGENT = 0x9e3779b9;
 export const KEY_OF_PARENT = 0x85ebca6b;
+/** Of the frames that have ticks; it is a whole key. */
+export const KEY_OF_TICKS = 0xc2b2ae35;
 
 /** Bit in `kinds`: the frame has ticks. Bit n is set where a line of EVENT_n is in it. */
 export const KIND_TICKS = 1;
@@ -47,6 +49,7 @@ export class FrameTraitsReader {
     this.#recent.fill(-1);
     this.#used = 0;
     let kinds = hasTicks ? KIND_TICKS : 0;
+    if (hasTicks) this.#add(KEY_OF_TICKS);
     const end = raw.length;
     for (let at = 0; at < end; at = decoder.lineEnd + 1) {
       const code = decoder.decodeNext(at, end);

@@ -7,7 +7,7 @@ import type { IndexedFrame } from './segment-index.js';
 import { readU64, writeU64 } from './u64.js';
 import { VARINT_BYTES_MAX, VarintCursor, writeVarint } from './varint.js';
 
-const INDEX_FORMAT = 1;
+const INDEX_FORMAT = 2;
 const OWN_MAGIC = Buffer.from('tallyd\xffi', 'latin1');
 export const INDEX_HEAD_BYTES = 64;
 const AT_FORMAT = 8;

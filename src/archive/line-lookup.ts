@@ -58,7 +58,8 @@ export async function readLines(
   return found;
 }
 
-function cutLines(
+/** @param lineNumbers ascending, of lines of this frame */
+export function cutLines(
   head: FrameHead,
   raw: Buffer,
   lineNumbers: readonly number[],

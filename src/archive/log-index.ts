@@ -6,7 +6,7 @@
 
 import { Failure, failureOfSystemError } from '../model/failure.js';
 import { type ArchiveFiles, NODE_FILES } from './archive-files.js';
-import { KEY_OF_PARENT, KEY_OF_WORKFLOW, keyOfName } from './frame-traits.js';
+import { KEY_OF_PARENT, KEY_OF_TICKS, KEY_OF_WORKFLOW, keyOfName } from './frame-traits.js';
 import { GrowingIndex } from './growing-index.js';
 import { type IndexBuilder, indexBuilderHere } from './index-builder.js';
 import { IndexFile } from './index-file.js';
@@ -74,6 +74,34 @@ export class LogIndex {
     return this.#framesOf(keyOfName(workflow, KEY_OF_PARENT), upTo);
   }
 
+  /** The frames of a segment that may have ticks. */
+  framesWithTicks(segment: number, upTo: LogPosition): Promise<LogFramePlace[]> {
+    return this.#framesOf(KEY_OF_TICKS, upTo, (one) => one.firstLine === segment);
+  }
+
+  /** The numbers of the segments from one on and up to another, both with them. */
+  segmentsBetween(from: number, to: number): number[] {
+    const numbers = listSegments(this.#directory, this.#files).map(({ firstLine }) => firstLine);
+    return numbers.filter((number) => number >= from && number <= to);
+  }
+
+  /** Whether what is not indexed yet is so little that whoever asks does not wait for it. */
+  isNear(upTo: LogPosition): boolean {
+    return this.#segments(upTo).every((segment) => {
+      if (segment.firstLine !== upTo.segment) return this.#isAtHand(segment);
+      return upTo.offset - (this.#growing.get(segment.firstLine)?.bytes ?? 0) <= SMALL_BYTES;
+    });
+  }
+
+  #isAtHand(segment: Segment): boolean {
+    try {
+      return this.atHand(segment, sizeOf(segment, this.#files)) !== null;
+    } catch (error) {
+      if (isFailure(error, 'ERR_NOT_FOUND')) return true;
+      throw error;
+    }
+  }
+
   /** What is known of a segment without reading it: the index of so many bytes of it, or of fewer. null: nothing. */
   atHand(segment: Segment, bytes: number): SegmentIndex | null {
     return this.#openedFile(segment, bytes) ?? this.#growing.get(segment.firstLine) ?? null;
@@ -89,9 +117,13 @@ export class LogIndex {
     return [...this.#growing.keys()].every((segment) => segment === upTo.segment);
   }
 
-  async #framesOf(key: number, upTo: LogPosition): Promise<LogFramePlace[]> {
+  async #framesOf(
+    key: number,
+    upTo: LogPosition,
+    isWanted: (segment: Segment) => boolean = () => true,
+  ): Promise<LogFramePlace[]> {
     const found: LogFramePlace[] = [];
-    for (const segment of this.#segments(upTo)) {
+    for (const segment of this.#segments(upTo).filter(isWanted)) {
       for (const frame of await this.#framesIn(segment, key, upTo)) {
         // The index may know more by now.
         if (segment.firstLine === upTo.segment && frame.offset >= upTo.offset) break;

@@ -16,8 +16,8 @@ import { queryMetrics, queryStats } from '../query/stats.js';
 import { RECOVERING, type StatusView } from '../query/status.js';
 import { listTasks } from '../query/task-list.js';
 import type { Texts } from '../query/texts.js';
-import { queryWorkflow } from '../query/workflow.js';
 import { listWorkflows } from '../query/workflow-list.js';
+import type { WorkflowLookup } from '../query/workflow-lookup.js';
 import type { Tables } from '../state/tables.js';
 import { type ArchiveStreams, archiveFilterOf } from './archive-streams.js';
 import type { EventStreams } from './event-streams.js';
@@ -27,6 +27,7 @@ import type { PageFiles } from './page-files.js';
 export interface Sources {
   readonly tables: Tables;
   readonly texts: Texts;
+  readonly workflows: Pick<WorkflowLookup, 'find'>;
   readonly hourly: HourlyAggregates;
   readonly status: StatusView;
   readonly checkpoints: CheckpointRequests;
@@ -145,7 +146,7 @@ function match(
   const id = decode(workflow[1]!);
   return async () => {
     requireTables(sources);
-    return { status: 200, body: await queryWorkflow(sources.tables, sources.texts, id, runOf(params)) };
+    return { status: 200, body: await sources.workflows.find(id, runOf(params)) };
   };
 }
 
@@ -209,7 +210,7 @@ async function report(sources: Sources, params: URLSearchParams): Promise<WholeA
   }
   const body =
     span === null
-      ? await queryReport(sources.tables, sources.texts, scope)
+      ? await queryReport(sources.tables, sources.workflows, scope)
       : await sources.hourly.report(scope.project, span, sources.nowSeconds());
   return { status: 200, body: format === 'json' ? body : renderReportText(body, scope) };
 }

@@ -1,4 +1,4 @@
-/** The part of the control thread that looks into the archive: scans, and the index that is kept behind its writer. */
+/** The part of the control thread that looks into the archive: lookups, scans, and the index that is kept behind its writer. */
 
 import type { ServerResponse } from 'node:http';
 import { LogIndex } from '../archive/log-index.js';
@@ -9,6 +9,8 @@ import type { ArchiveFilter } from '../query/archive-filter.js';
 import { IndexFollower } from '../query/index-follower.js';
 import { LogEnd } from '../query/log-end.js';
 import type { StatusView } from '../query/status.js';
+import type { Texts } from '../query/texts.js';
+import { WorkflowLookup } from '../query/workflow-lookup.js';
 import { Ledger } from '../ring/ledger.js';
 import type { Tables } from '../state/tables.js';
 import { ArchivePool, BACKGROUND } from './archive-pool.js';
@@ -16,17 +18,19 @@ import type { DaemonMemory } from './memory.js';
 
 export interface ArchiveAnswersParts {
   readonly tables: Tables;
+  readonly texts: Texts;
   readonly status: StatusView;
   /** Told what cannot be read. */
   readonly main: Pick<MainPort, 'tellWarning' | 'tellBug'>;
 }
 
 export class ArchiveAnswers {
+  readonly workflows: WorkflowLookup;
   readonly #streams: ArchiveStreams;
   readonly #pool = new ArchivePool(BACKGROUND);
   readonly #follower: IndexFollower;
 
-  constructor(memory: DaemonMemory, directory: string, { tables, status, main }: ArchiveAnswersParts) {
+  constructor(memory: DaemonMemory, directory: string, { tables, texts, status, main }: ArchiveAnswersParts) {
     const { tellWarning: onWarning, tellBug: onBug } = main;
     const end = new LogEnd(memory);
     const ledger = new Ledger(memory.ledger);
@@ -39,6 +43,7 @@ export class ArchiveAnswers {
         upkeep.setIndexesFail(failure !== null);
       },
     });
+    this.workflows = new WorkflowLookup({ tables, texts, end, index, historian: this.#pool });
     this.#streams = new ArchiveStreams({
       directory,
       end,

@@ -11,6 +11,9 @@ import type { FrameChecker } from '../archive/log-check.js';
 import type { Segment } from '../archive/segment-name.js';
 import type { FrameScanner } from '../query/archive-scan.js';
 import type { FrameScanResult, FrameScanTask } from '../query/frame-scan.js';
+import type { ChildrenTask } from '../query/named-children.js';
+import type { HistoryAnswer, HistoryTask } from '../query/workflow-history.js';
+import type { Historian } from '../query/workflow-lookup.js';
 import { type Outcome, resultOf } from './outcome.js';
 import { ThreadPool } from './thread-pool.js';
 
@@ -25,7 +28,11 @@ export type IndexTask =
   | { readonly kind: 'read'; readonly segment: Segment; readonly from: IndexEnd; readonly bytesMax: number }
   | { readonly kind: 'write'; readonly segment: Segment; readonly index: IndexPart };
 
-export class ArchivePool implements FrameScanner, FrameChecker, IndexBuilder {
+export type HistoryPoolTask =
+  | { readonly kind: 'history'; readonly task: HistoryTask }
+  | { readonly kind: 'children'; readonly task: ChildrenTask };
+
+export class ArchivePool implements FrameScanner, FrameChecker, IndexBuilder, Historian {
   readonly parallel = PARALLEL;
   readonly #pool: ThreadPool;
 
@@ -50,6 +57,16 @@ export class ArchivePool implements FrameScanner, FrameChecker, IndexBuilder {
   async write(segment: Segment, index: IndexPart): Promise<void> {
     const task: IndexTask = { kind: 'write', segment, index };
     resultOf((await this.#pool.run(workerFile('index-build'), task)) as Outcome<void>);
+  }
+
+  async history(task: HistoryTask): Promise<HistoryAnswer> {
+    const outcome = await this.#pool.run(workerFile('workflow-history'), { kind: 'history', task });
+    return resultOf(outcome as Outcome<HistoryAnswer>);
+  }
+
+  async children(task: ChildrenTask): Promise<string[]> {
+    const outcome = await this.#pool.run(workerFile('workflow-history'), { kind: 'children', task });
+    return resultOf(outcome as Outcome<string[]>);
   }
 
   /** Tasks that still run are not waited for. */

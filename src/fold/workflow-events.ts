@@ -25,6 +25,7 @@ import {
   FLAG_UNNAMED,
   WORKFLOW_ENDED,
   WORKFLOW_ERROR_LINE,
+  WORKFLOW_FIRST_LINE,
   WORKFLOW_FLAGS,
   WORKFLOW_NAME,
   WORKFLOW_PROJECT,
@@ -91,6 +92,7 @@ export class WorkflowEvents {
     }
     workflows.table.lock(slot);
     if (implicit) workflows.table.words[slot * workflows.table.slotWords + WORKFLOW_FLAGS] = FLAG_IMPLICIT;
+    workflows.table.doubles[slot * workflows.table.slotDoubles + WORKFLOW_FIRST_LINE] = this.#context.line;
     this.#enterFirstPhase(slot);
     workflows.setTouched(slot, this.#context.arrived);
     workflows.table.unlock(slot);
@@ -220,6 +222,7 @@ export class WorkflowEvents {
     doubles[slot * slotDoubles + WORKFLOW_ENDED] = Number.NaN;
     doubles[slot * slotDoubles + WORKFLOW_REQUEST_LINE] = 0;
     doubles[slot * slotDoubles + WORKFLOW_ERROR_LINE] = 0;
+    doubles[slot * slotDoubles + WORKFLOW_FIRST_LINE] = this.#context.line;
   }
 
   /** What a start names, it sets. Call inside the lock. */

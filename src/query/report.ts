@@ -16,8 +16,7 @@ import {
   REST_ROW,
 } from '../state/reports.js';
 import { readSlot, type Tables } from '../state/tables.js';
-import type { Texts } from './texts.js';
-import { queryWorkflow } from './workflow.js';
+import type { WorkflowLookup } from './workflow-lookup.js';
 
 /** At most one of both; neither: everything. */
 export interface ReportScope {
@@ -74,12 +73,12 @@ export class ReportSum implements ReportNumbers {
 /** @throws Problem 404 where the workflow is not known */
 export async function queryReport(
   tables: Tables,
-  texts: Texts,
+  workflows: Pick<WorkflowLookup, 'find'>,
   { workflow, project }: ReportScope,
 ): Promise<PartialReport> {
   if (workflow !== null) {
-    const view = (await queryWorkflow(tables, texts, workflow, null)) as { metrics: Report };
-    return view.metrics;
+    const { metrics } = await workflows.find(workflow, null);
+    return metrics;
   }
   const report = reportOf(totals(tables, project));
   return project !== null && tables.reports.overflowed ? { ...report, partial: true } : report;

@@ -30,6 +30,7 @@ import {
   WORKFLOW_ENDED,
   WORKFLOW_ERROR_LINE,
   WORKFLOW_EXECUTIONS,
+  WORKFLOW_FIRST_LINE,
   WORKFLOW_FLAGS,
   WORKFLOW_GROUPS,
   WORKFLOW_GROUPS_MEASURED,
@@ -168,6 +169,8 @@ export function readSummary({ names, workflows }: Tables, slot: number): Workflo
 export interface WorkflowReading {
   readonly summary: WorkflowSummary;
   readonly over: boolean;
+  /** Of the log: it began what is in memory of the run. */
+  readonly firstLine: number;
   readonly requestLine: number;
   readonly errorLine: number;
   readonly groupLines: readonly number[];
@@ -190,6 +193,7 @@ export function readWorkflow(tables: Tables, slot: number): WorkflowReading {
   return {
     summary: readSummary(tables, slot),
     over: (words[at + WORKFLOW_FLAGS]! & FLAG_OVER) !== 0,
+    firstLine: doubles[d + WORKFLOW_FIRST_LINE]!,
     requestLine: doubles[d + WORKFLOW_REQUEST_LINE]!,
     errorLine: doubles[d + WORKFLOW_ERROR_LINE]!,
     groupLines: groupLines(tables.names, words[at + WORKFLOW_GROUPS]!),

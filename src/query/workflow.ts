@@ -1,4 +1,4 @@
-/** One workflow as the contract shows it: state from the tables, texts from the archive. */
+/** One run of a workflow as the contract shows it: state from the tables, texts from the archive. */
 
 import { addCoverTo } from '../fold/cover.js';
 import { IntervalUnion } from '../fold/interval-union.js';
@@ -8,7 +8,6 @@ import { SHARE_AGENT, SHARE_NEXT, SHARE_SECONDS, SHARE_STATUSES, SHARE_WORKFLOW 
 import { readSlot, type Tables } from '../state/tables.js';
 import { ListWalk } from './list-walk.js';
 import { nameKey } from './name-key.js';
-import { Problem } from './problem.js';
 import { tasksOfWorkflow, workflowsOf } from './state-lists.js';
 import type { Line, Texts } from './texts.js';
 import {
@@ -19,27 +18,36 @@ import {
   taskWithTexts,
   textOf,
   type WorkflowReading,
+  type WorkflowSummary,
 } from './views.js';
 
-/** @throws Problem 404 where no workflow of this id is in memory, or not this run of it */
-export async function queryWorkflow(
-  tables: Tables,
-  texts: Texts,
-  id: string,
-  run: number | null,
-): Promise<object> {
+/** A workflow in these tables. */
+export interface FoundWorkflow {
+  readonly slot: number;
+  readonly read: WorkflowReading;
+}
+
+/** All that is shown of a run but what its tables do not know: its other runs, and the children that have left memory. */
+export interface WorkflowFacts extends Omit<WorkflowSummary, 'source'> {
+  readonly metrics: Report;
+}
+
+/** null: it is not in these tables. */
+export function findWorkflow(tables: Tables, id: string): FoundWorkflow | null {
   const { view, length, hash } = nameKey(id);
   const slot = tables.workflows.findSettled(view, 0, length, hash);
-  const read =
-    slot === 0 ? undefined : readSlot(tables.workflows.table, slot, () => readWorkflow(tables, slot));
-  if (read === undefined || read.summary.workflow !== id) {
-    throw new Problem(404, 'No such workflow', `no workflow ${JSON.stringify(id)} is in memory`);
-  }
+  if (slot === 0) return null;
+  const read = readSlot(tables.workflows.table, slot, () => readWorkflow(tables, slot));
+  return read?.summary.workflow === id ? { slot, read } : null;
+}
+
+/** Reads the tables before it waits for the texts: what was found must have been found just now. */
+export async function workflowFacts(
+  tables: Tables,
+  texts: Pick<Texts, 'lines'>,
+  { slot, read }: FoundWorkflow,
+): Promise<WorkflowFacts> {
   const { summary, over, requestLine, errorLine } = read;
-  if (run !== null && run !== summary.run) {
-    const detail = `run ${run} of workflow ${JSON.stringify(id)} is not in memory; run ${summary.run} is`;
-    throw new Problem(404, 'No such run', detail);
-  }
   const tasks = walk(new ListWalk(tasksOfWorkflow(tables, slot), null, (task) => readTask(tables, task)));
   const shares = readShares(tables, slot, read.firstShare);
   const lines = await texts.lines([
@@ -48,12 +56,10 @@ export async function queryWorkflow(
     ...read.groupLines,
     ...tasks.flatMap(({ startLine, endLine }) => [startLine, endLine]),
   ]);
-  const { source, ...facts } = summary;
-  return {
+  const { source: _, ...facts } = summary;
+  const found = {
     ...facts,
     request: textOf(lines, requestLine, 'request'),
-    runs: [{ run: summary.run, started_at: summary.started_at, status: summary.status, source }],
-    children: childrenOf(tables, id),
     error: textOf(lines, errorLine, 'error'),
     tasks: tasks.map((task) => taskWithTexts(task, lines)),
     // The workflow's end ends no task, but nobody works for it any more.
@@ -62,12 +68,12 @@ export async function queryWorkflow(
     failed_agents: agentsOf(tasks, shares, 'failed', STATUS_FAILED),
     groups: groupsOf(read.groupLines, lines),
     metrics: metricsOf(read, tasks, shares),
-    source,
   };
+  return found;
 }
 
-/** Ids of the workflows in memory that name this one as their parent, in the order in which they did. */
-function childrenOf(tables: Tables, id: string): string[] {
+/** Ids of the workflows in these tables that name this one as their parent, in the order in which they did. */
+export function childrenOf(tables: Tables, id: string): string[] {
   const list = workflowsOf(tables, 'byParent', nameKey(id));
   if (list === null) return [];
   return walk(new ListWalk(list, null, (slot) => readSummary(tables, slot).workflow)).reverse();

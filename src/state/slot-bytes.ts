@@ -2,7 +2,7 @@
 
 /** Cells beyond `max_series`, for the overflow of each metric. */
 export const OVERFLOW_CELLS = 1024;
-export const WORKFLOW_BYTES = 304;
+export const WORKFLOW_BYTES = 312;
 export const TASK_BYTES = 128;
 export const SHARE_BYTES = 40;
 export const CELL_BYTES = 432;

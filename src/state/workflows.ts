@@ -10,6 +10,7 @@
  *           39 executions · 40 parallel ones · 41 completed ones · 42 groups with a duration · 43 unused
  *   doubles 22 started · 23 ended · 24 touched · 25 line of the request · 26 line of the error · 27…31 numbers of the entries
  *           in all, status, phase, project, parent · 32, 33 seconds of its tasks · 34, 35 tokens · 36, 37 speed-ups
+ *           38 line that began what is in memory of the run
  *   head    4 newest live · 5 oldest live · 6 live · 7 newest recent · 8 oldest recent · 9 recent
  *           double 5: entries so far · 12 newest of all · 13 all · 14…29 heads by status
  *
@@ -74,6 +75,7 @@ const PARENT_ENTRY = 31;
 export const WORKFLOW_SECONDS = 32;
 export const WORKFLOW_TOKENS = 34;
 export const WORKFLOW_SPEEDUPS = 36;
+export const WORKFLOW_FIRST_LINE = 38;
 
 /** Came to life by an event that named it; no `workflow.start` was seen. */
 export const FLAG_IMPLICIT = 1;
@@ -133,6 +135,7 @@ export const WORKFLOW_FIELDS: SlotFields = {
     [WORKFLOW_TOKENS + 1, 'tokens error'],
     [WORKFLOW_SPEEDUPS, 'speed-ups'],
     [WORKFLOW_SPEEDUPS + 1, 'speed-ups error'],
+    [WORKFLOW_FIRST_LINE, 'line of its first event'],
   ],
 };
 

@@ -10,7 +10,7 @@ import { parseCursor } from '../../src/query/page.js';
 import { queryStats, type StatsQuery } from '../../src/query/stats.js';
 import { listTasks, type TaskFilter } from '../../src/query/task-list.js';
 import type { Line, Texts } from '../../src/query/texts.js';
-import { queryWorkflow } from '../../src/query/workflow.js';
+import { childrenOf, findWorkflow, workflowFacts } from '../../src/query/workflow.js';
 import { listWorkflows, type WorkflowFilter } from '../../src/query/workflow-list.js';
 import { allocateTables, type StateLimits, type TablesMemory } from '../../src/state/layout.js';
 import { encodeLimits, LIMIT_NAMES, type Limits } from '../../src/state/limits.js';
@@ -110,6 +110,8 @@ export interface WorkflowView {
   readonly completed_agents: readonly string[];
   readonly failed_agents: readonly string[];
   readonly children: readonly string[];
+  readonly request: string | null;
+  readonly error: string | null;
   readonly groups: readonly (readonly string[])[];
   readonly metrics: Report;
   readonly source: string;
@@ -121,7 +123,7 @@ export class Folded {
   readonly #replay: Replay;
   /** The log: accepted lines by their numbers, where a record had no refused one. */
   readonly #lines = new Map<number, Line>();
-  readonly #texts = { lines: async () => this.#lines } as unknown as Texts;
+  readonly texts = { lines: async () => this.#lines } as unknown as Texts;
   #arrivedUs = ARRIVED * 1e6;
 
   /** @param memory of tables that were cleared; by default it is new */
@@ -205,7 +207,7 @@ export class Folded {
   }
 
   async workflow(id: string): Promise<WorkflowView> {
-    return (await queryWorkflow(this.tables, this.#texts, id, null)) as WorkflowView;
+    return (await workflowIn(this.tables, id, this.texts)) as unknown as WorkflowView;
   }
 
   /** null where it is not in memory. */
@@ -233,7 +235,7 @@ export class Folded {
     cursor: string | null = null,
   ): Promise<PageView<ListedTask>> {
     const request = { limit, cursor: cursor === null ? null : parseCursor(cursor) };
-    const { tasks, next_cursor } = (await listTasks(this.tables, this.#texts, filter, request)) as {
+    const { tasks, next_cursor } = (await listTasks(this.tables, this.texts, filter, request)) as {
       tasks: ListedTask[];
       next_cursor: string | null;
     };
@@ -266,6 +268,19 @@ export class Folded {
     }
     return byStatus;
   }
+}
+
+/** What the tables alone know of a workflow. @throws Error where they do not know it */
+export async function workflowIn(
+  tables: Tables,
+  id: string,
+  texts: Pick<Texts, 'lines'> = { lines: async () => new Map() },
+) {
+  const found = findWorkflow(tables, id);
+  if (found === null) throw new Error(`no workflow ${id} is in memory`);
+  const { source } = found.read.summary;
+  const children = childrenOf(tables, id);
+  return { ...(await workflowFacts(tables, texts, found)), runs: [], children, source };
 }
 
 /** In words of an index: tells readers that entries moved, and goes on where tables are cleared. */

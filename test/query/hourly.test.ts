@@ -8,19 +8,17 @@ import { NODE_FILES } from '../../src/archive/archive-files.js';
 import type { Report } from '../../src/fold/report.js';
 import { HourlyAggregates, type TimeSpan } from '../../src/query/hourly.js';
 import { queryReport } from '../../src/query/report.js';
-import type { Texts } from '../../src/query/texts.js';
 import { listRollupFiles, pruneRollups } from '../../src/rollups/rollup-files.js';
 import { RollupKeeper } from '../../src/rollups/rollup-keeper.js';
 import { allocateTables } from '../../src/state/layout.js';
 import { temporaryDirectory } from '../archive/log-fixture.js';
 import { expectedGroups, groupKey, METRICS, Model } from '../fold/model.js';
 import { randomEvent } from '../fold/random-events.js';
-import { ARRIVED, Folded, type GroupView, LIMITS } from '../fold/replaying.js';
+import { ARRIVED, Folded, type GroupView, LIMITS, workflowIn } from '../fold/replaying.js';
 import { assertVisitingAsync } from '../support/corners.js';
 import { type ErrorCode, systemError } from '../support/system-error.js';
 
 const HOUR = 3600;
-const NO_TEXTS = { lines: async () => new Map() } as unknown as Texts;
 const ALL: TimeSpan = { since: null, until: null };
 const failed = (error: unknown) => {
   throw error;
@@ -136,7 +134,11 @@ async function expectWhole({ folded, history }: Kept): Promise<void> {
   for (const project of [null, 'p0', 'p1']) {
     const rolled = await history.report(project, ALL, 0);
     const { tables } = folded;
-    const whole: Report = await queryReport(tables, NO_TEXTS, { workflow: null, project });
+    const whole: Report = await queryReport(
+      tables,
+      { find: (id) => workflowIn(tables, id) },
+      { workflow: null, project },
+    );
     for (const [name, value] of Object.entries(whole)) {
       const actual = (rolled as unknown as Record<string, unknown>)[name];
       if (typeof value === 'number') expect(actual, name).toBeCloseTo(value, 6);

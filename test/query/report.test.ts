@@ -9,13 +9,11 @@ import { hashBytes } from '../../src/model/hash.js';
 import { STATUS_NAMES } from '../../src/model/status.js';
 import { OTHER_AGENTS, type PartialReport, queryReport, type ReportScope } from '../../src/query/report.js';
 import { renderReportText } from '../../src/query/report-text.js';
-import type { Texts } from '../../src/query/texts.js';
 import { allocateTables } from '../../src/state/layout.js';
 import { Tables } from '../../src/state/tables.js';
-import { Folded, LIMITS } from '../fold/replaying.js';
+import { Folded, LIMITS, workflowIn } from '../fold/replaying.js';
 import { assertVisitingAsync } from '../support/corners.js';
 
-const NO_TEXTS = { lines: async () => new Map() } as unknown as Texts;
 const EVERYTHING: ReportScope = { workflow: null, project: null };
 const EMPTY: Report = {
   total_executions: 0,
@@ -34,7 +32,7 @@ const EMPTY: Report = {
 };
 
 function reportOf(tables: Tables, scope: Partial<ReportScope> = {}): Promise<PartialReport> {
-  return queryReport(tables, NO_TEXTS, { ...EVERYTHING, ...scope });
+  return queryReport(tables, { find: (id) => workflowIn(tables, id) }, { ...EVERYTHING, ...scope });
 }
 
 const open = (workflow: string, project?: string) => ({ type: 'workflow.start', workflow, project, ts: 0 });
@@ -143,7 +141,7 @@ describe('the report over events', () => {
       total_executions: 1,
       total_duration: 2,
     });
-    await expect(reportOf(tables, { workflow: 'x' })).rejects.toMatchObject({ status: 404 });
+    await expect(reportOf(tables, { workflow: 'x' })).rejects.toThrow('no workflow x');
   });
 });
 

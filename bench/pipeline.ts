@@ -64,7 +64,7 @@ const SECONDS_SMALL = 1;
 const DEPTH = 200;
 const DEPTH_SMALL = 4;
 
-export const MEMORY_SERIES = 'rss MiB by seconds';
+const MEMORY_SERIES = 'rss MiB by seconds';
 const REFERENCE = 'C reference';
 
 function* comparisons(options: Options): Generator<Comparison> {

@@ -4,7 +4,7 @@
  */
 
 import type { BlockingSocket } from './blocking-socket.js';
-import type { BatchKind, Load } from './load.js';
+import type { BatchKind, Load, LoadShape } from './load.js';
 
 export interface Order {
   readonly seconds: number;
@@ -14,6 +14,16 @@ export interface Order {
   readonly depth: number;
   /** Number of the first batch. */
   readonly first: number;
+}
+
+/** What the thread is told that sends for `tallyd bench` (workers/load.ts). */
+export interface LoadTask {
+  readonly ingestPath: string;
+  readonly connections: number;
+  readonly shape: LoadShape;
+  readonly order: Order;
+  /** Not 0 once it is to end early. */
+  readonly stop: Int32Array;
 }
 
 export interface Sent {

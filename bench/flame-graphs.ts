@@ -9,10 +9,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { LINE_BYTES } from '../src/load/load.js';
 import { Child } from './child.js';
 import { Daemon } from './daemon.js';
 import { check } from './harness.js';
-import type { Sent } from './sender.js';
+import type { SenderResult } from './sender.js';
 
 const SECONDS_DEFAULT = 5;
 /** The tables fill, and code is compiled. */
@@ -36,12 +37,12 @@ try {
 }
 
 async function record(): Promise<{ thread: string; path: string }[]> {
-  const args = [daemon.ingestPath, String(CONNECTIONS), String(DEPTH)];
+  const args = [daemon.ingestPath, String(CONNECTIONS), String(DEPTH), String(LINE_BYTES)];
   const sender = new Child(new URL('./sender.js', import.meta.url), args);
   try {
     await sender.receive();
-    const sent = sender.receive<Sent>();
-    sender.send({ seconds: WARM_UP_SECONDS + seconds + 1 });
+    const sent = sender.receive<SenderResult>();
+    sender.send({ seconds: WARM_UP_SECONDS + seconds + 1, linesPerSecond: null });
     await sleep(WARM_UP_SECONDS * 1000);
     const { threads } = await daemon.post(`/v1/profile?seconds=${seconds}`);
     const { lines, accepted } = await sent;

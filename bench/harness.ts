@@ -9,12 +9,17 @@ export const PASSES = 7;
 /** What one pass measured, by unit ("M lines/s"). The first is the one that variants are compared by. */
 export type Figures = Readonly<Record<string, number>>;
 
+/** Points of a line of a plot: what the one title says, against the other. */
+export type Series = readonly (readonly [x: number, y: number])[];
+
 export interface Variant {
   readonly name: string;
   /** What the other variants of the comparison are measured against. */
   readonly isBaseline?: boolean;
   /** @throws CheckFailure where the result is wrong */
   readonly pass: () => Figures | Promise<Figures>;
+  /** Of the last pass, by title. */
+  readonly series?: () => Readonly<Record<string, Series>>;
 }
 
 export interface Comparison {
@@ -29,6 +34,7 @@ export interface Options {
   /** Of the pipeline; null: as it says itself. */
   readonly seconds: number | null;
   readonly connections: readonly number[] | null;
+  readonly eventBytes: readonly number[] | null;
   /** A folder for CPU profiles of the pipeline's daemon; null: none. */
   readonly profileDirectory: string | null;
 }
@@ -53,6 +59,7 @@ export interface VariantResult {
   readonly name: string;
   readonly isBaseline: boolean;
   readonly figures: Readonly<Record<string, FigureResult>>;
+  readonly series: Readonly<Record<string, Series>>;
 }
 
 export interface ComparisonResult {
@@ -120,6 +127,7 @@ async function runComparison(
       name: variant.name,
       isBaseline: variant.isBaseline === true,
       figures: collect(figures[i]!),
+      series: variant.series?.() ?? {},
     })),
   };
 }

@@ -7,13 +7,13 @@ import { join } from 'node:path';
 import { freeNativeMemory, nativeMemoryIsHeld } from '../src/archive/lz4.js';
 import { listSegments } from '../src/archive/segment-name.js';
 import { SegmentReader } from '../src/archive/segment-reader.js';
+import { type LoadFacts, loadFacts, WORKFLOWS_PER_BATCH, workflowId } from '../src/load/load.js';
+import { type Usage, usageOf } from '../src/load/process-usage.js';
 import { Child } from './child.js';
 import { Daemon } from './daemon.js';
-import { check, type Figures, medianOf, slopeOf } from './harness.js';
-import { LINE_BYTES, type LoadFacts, loadFacts, WORKFLOWS_PER_BATCH, workflowId } from './load.js';
+import { check, type Figures, medianOf, type Series, slopeOf } from './harness.js';
 import type { NaiveTotals } from './naive-daemon.js';
-import { type Usage, usageOf } from './process-usage.js';
-import type { Sent } from './sender.js';
+import type { SenderResult } from './sender.js';
 
 const SETTINGS = ['ring.bytes=32MiB', 'log.level=warn'];
 const SLOPE_SECONDS = 20;
@@ -33,13 +33,18 @@ export interface LoadRun {
   readonly profileDirectory: string | null;
   /** null: as fast as it goes. */
   readonly linesPerSecond: number | null;
+  readonly lineBytes: number;
 }
 
-/** @param during runs beside the sender */
+/**
+ * @param during runs beside the sender
+ * @param takeMemory gets resident memory in MiB by seconds of sending
+ */
 export async function daemonPass(
   run: LoadRun,
   directory: string,
   during: (daemon: Daemon) => Promise<Figures> = async () => ({}),
+  takeMemory: (series: Series) => void = () => {},
 ): Promise<Figures> {
   const flags = run.profileDirectory === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${run.profileDirectory}`];
   const daemon = new Daemon(directory, SETTINGS, flags);
@@ -54,12 +59,15 @@ export async function daemonPass(
       measure(run, daemon.ingestPath, daemon.pid, look),
       during(daemon),
     ]);
+    takeMemory(
+      measured.usages.map(({ atSeconds, rssMib }) => [atSeconds - measured.before.atSeconds, rssMib]),
+    );
     const facts = checkSent(measured.sent, run);
     const status = await daemon.get('/v1/status');
-    checkStatus(status, facts);
+    checkStatus(status, facts, run.lineBytes);
     await checkAggregates(daemon, facts, measured.sent.batches);
     check('the exit code', await daemon.stop(), 0);
-    await checkArchive(join(daemon.stateDirectory, 'archive'), facts);
+    await checkArchive(join(daemon.stateDirectory, 'archive'), facts, run.lineBytes);
     const { bytes_raw: raw, bytes_compressed: compressed } = status.archive;
     return {
       ...figuresOf(measured),
@@ -100,7 +108,7 @@ export async function naivePass(run: LoadRun, directory: string): Promise<Figure
 // Measuring
 
 interface Measured {
-  readonly sent: Sent;
+  readonly sent: SenderResult;
   readonly before: Usage;
   readonly after: Usage;
   /** Once a second, while the sender was sending. */
@@ -114,18 +122,18 @@ interface Tick {
 }
 
 export async function measure(
-  { connections, seconds, depth, linesPerSecond }: LoadRun,
+  { connections, seconds, depth, linesPerSecond, lineBytes }: LoadRun,
   ingestPath: string,
   pid: number,
   look: (usage: Usage) => Promise<void>,
 ): Promise<Measured> {
-  const args = [ingestPath, String(connections), String(depth)];
+  const args = [ingestPath, String(connections), String(depth), String(lineBytes)];
   const sender = new Child(new URL('./sender.js', import.meta.url), args);
   const usages: Usage[] = [];
   try {
     await sender.receive();
     const before = usageOf(pid);
-    const answer = sender.receive<Sent>();
+    const answer = sender.receive<SenderResult>();
     sender.send({ seconds, linesPerSecond });
     const endSeconds = before.atSeconds + seconds;
     const looking = setInterval(
@@ -183,7 +191,7 @@ function utilizations(ticks: readonly Tick[]): Figures {
 
 // Checking
 
-export function checkSent(sent: Sent, { depth }: LoadRun): LoadFacts {
+export function checkSent(sent: SenderResult, { depth }: LoadRun): LoadFacts {
   const facts = loadFacts(sent.batches, depth);
   check('lines sent', sent.lines, facts.lines);
   check('lines acknowledged as durable', sent.accepted, facts.lines);
@@ -192,7 +200,7 @@ export function checkSent(sent: Sent, { depth }: LoadRun): LoadFacts {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: as the contract describes it
-function checkStatus(status: any, facts: LoadFacts): void {
+function checkStatus(status: any, facts: LoadFacts, lineBytes: number): void {
   const { ingest, state, archive } = status;
   check('ingest.lines', ingest.lines, facts.lines);
   check('ingest.accepted', ingest.accepted, facts.lines);
@@ -200,7 +208,7 @@ function checkStatus(status: any, facts: LoadFacts): void {
   check('ingest.dropped', ingest.dropped, 0);
   check('ingest.in_flight', ingest.in_flight, 0);
   check('archive.durable_seq', archive.durable_seq, facts.lines);
-  check('archive.bytes_raw', archive.bytes_raw, facts.lines * LINE_BYTES);
+  check('archive.bytes_raw', archive.bytes_raw, facts.lines * lineBytes);
   check('state.workflows_live', state.workflows_live, 0);
   check('state.workflows_recent', state.workflows_recent, Math.min(facts.workflows, RECENT_MAX));
   check('state.tasks_running', state.tasks_running, 0);
@@ -225,7 +233,7 @@ async function checkAggregates(daemon: Daemon, facts: LoadFacts, batches: number
   check('tasks of the last workflow', last.tasks_total, facts.tasks / facts.workflows);
 }
 
-async function checkArchive(directory: string, facts: LoadFacts): Promise<void> {
+async function checkArchive(directory: string, facts: LoadFacts, lineBytes: number): Promise<void> {
   let line = 1;
   let rawBytes = 0;
   let frames = 0;
@@ -241,19 +249,19 @@ async function checkArchive(directory: string, facts: LoadFacts): Promise<void> 
       rawBytes += frame.head.rawBytes;
       if (frames++ % WHOLE_FRAME_EVERY !== 0) continue;
       const content = reader.readFrame(frame);
-      const lines = content.kind === 'content' ? countLines(content.raw) : content.reason;
+      const lines = content.kind === 'content' ? countLines(content.raw, lineBytes) : content.reason;
       check(`lines of the frame at byte ${frame.offset}`, lines, frame.head.lineCount);
       if (nativeMemoryIsHeld()) await freeNativeMemory();
     }
     reader.close();
   }
   check('lines in the archive', line - 1, facts.lines);
-  check('raw bytes in the archive', rawBytes, facts.lines * LINE_BYTES);
+  check('raw bytes in the archive', rawBytes, facts.lines * lineBytes);
 }
 
 /** Of the one length that all have; the last byte of each must end it. */
-function countLines(raw: Buffer): number {
+function countLines(raw: Buffer, lineBytes: number): number {
   let count = 0;
-  for (let at = LINE_BYTES - 1; at < raw.length && raw[at] === 10; at += LINE_BYTES) count++;
-  return count * LINE_BYTES === raw.length ? count : Number.NaN;
+  for (let at = lineBytes - 1; at < raw.length && raw[at] === 10; at += lineBytes) count++;
+  return count * lineBytes === raw.length ? count : Number.NaN;
 }

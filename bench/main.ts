@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { LINE_BYTES, LINE_BYTES_MAX } from '../src/load/load.js';
 import { type Bench, CheckFailure, type Options, PASSES, runBench } from './harness.js';
 import { describeMachine, machineText } from './machine.js';
 import { pipelineBench } from './pipeline.js';
@@ -59,6 +60,7 @@ const USAGE = `npm run bench -- NAME… [options]
   --passes N       instead of ${PASSES}
   --seconds N      the pipeline, endurance, io and storm: sends for so long a pass
   --connections N  the pipeline: over so many connections; may be repeated
+  --event-bytes N  the pipeline: lines of so many bytes, from 136; may be repeated
   --profile DIR    the pipeline: CPU profiles of the daemon's threads into this folder, and what they say;
                    the figures of such a run are lower, and are not kept
 `;
@@ -72,6 +74,7 @@ async function main(): Promise<number> {
       passes: { type: 'string' },
       seconds: { type: 'string' },
       connections: { type: 'string', multiple: true },
+      'event-bytes': { type: 'string', multiple: true },
       profile: { type: 'string' },
     },
   });
@@ -83,11 +86,17 @@ async function main(): Promise<number> {
     process.stderr.write(unknown.length > 0 ? `no bench is called ${unknown.join(', ')}\n${USAGE}` : USAGE);
     return EXIT_USAGE;
   }
+  const eventBytes = values['event-bytes']?.map((text) => numberOf(text)!) ?? null;
+  if (eventBytes?.some((size) => size < LINE_BYTES || size > LINE_BYTES_MAX)) {
+    process.stderr.write(`--event-bytes takes ${LINE_BYTES} to ${LINE_BYTES_MAX}\n`);
+    return EXIT_USAGE;
+  }
   const options: Options = {
     small: values.small,
     passes: numberOf(values.passes) ?? (values.small ? SMALL_PASSES : PASSES),
     seconds: numberOf(values.seconds),
     connections: values.connections?.map((text) => numberOf(text)!) ?? null,
+    eventBytes,
     profileDirectory: values.profile ?? null,
   };
   let exitCode = 0;

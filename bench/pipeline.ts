@@ -7,12 +7,14 @@
  */
 
 import { join } from 'node:path';
+import { LINE_BYTES } from '../src/load/load.js';
 import {
   type Bench,
   type Comparison,
   check,
   type Figures,
   type Options,
+  type Series,
   type Variant,
   type Verdict,
 } from './harness.js';
@@ -62,20 +64,33 @@ const SECONDS_SMALL = 1;
 const DEPTH = 200;
 const DEPTH_SMALL = 4;
 
+const MEMORY_SERIES = 'rss MiB by seconds';
 const REFERENCE = 'C reference';
 
 function* comparisons(options: Options): Generator<Comparison> {
   const seconds = options.seconds ?? (options.small ? SECONDS_SMALL : SECONDS);
-  for (const connections of options.connections ?? CONNECTIONS) {
+  const sizes = options.eventBytes ?? [LINE_BYTES];
+  const shapes = sizes.flatMap((lineBytes) =>
+    (options.connections ?? CONNECTIONS).map((connections) => ({ connections, lineBytes })),
+  );
+  for (const { connections, lineBytes } of shapes) {
     const depth = Math.ceil((options.small ? DEPTH_SMALL : DEPTH) / connections) * connections;
     const { profileDirectory } = options;
-    const run: LoadRun = { connections, seconds, depth, profileDirectory, linesPerSecond: null };
+    const run: LoadRun = { connections, seconds, depth, profileDirectory, linesPerSecond: null, lineBytes };
+    let memory: Series = [];
+    const takeMemory = (series: Series) => {
+      memory = series;
+    };
     yield {
-      name: `${connections} connection${connections === 1 ? '' : 's'}, ${seconds} s`,
+      name: `${connections} connection${connections === 1 ? '' : 's'}, ${lineBytes} bytes, ${seconds} s`,
       variants: [
         {
           name: 'tallyd',
-          pass: () => inFolder(seconds * ARCHIVE_BYTES_PER_SECOND, (directory) => daemonPass(run, directory)),
+          pass: () =>
+            inFolder(seconds * ARCHIVE_BYTES_PER_SECOND, (directory) =>
+              daemonPass(run, directory, undefined, takeMemory),
+            ),
+          series: () => ({ [MEMORY_SERIES]: memory }),
         },
         {
           name: 'naive daemon',

@@ -10,6 +10,8 @@
 
 import { join } from 'node:path';
 import { Replay } from '../src/fold/replay.js';
+import { BlockingSocket } from '../src/load/blocking-socket.js';
+import { percentileOf } from '../src/load/percentiles.js';
 import { hashBytes } from '../src/model/hash.js';
 import { queryReport } from '../src/query/report.js';
 import { queryStats } from '../src/query/stats.js';
@@ -19,14 +21,12 @@ import type { WorkflowLookup } from '../src/query/workflow-lookup.js';
 import { allocateTables } from '../src/state/layout.js';
 import { readSlot, Tables } from '../src/state/tables.js';
 import { WORKFLOW_STATUS } from '../src/state/workflows.js';
-import { BlockingSocket } from './blocking-socket.js';
 import { Child } from './child.js';
 import { Daemon } from './daemon.js';
 import { Random } from './generated-log.js';
 import { type Bench, type Comparison, check, type Figures, type Variant } from './harness.js';
 import { HttpClient } from './http-client.js';
 import { DEFAULT_LIMITS } from './limits.js';
-import { percentileOf } from './percentiles.js';
 import { inFolder } from './run-folder.js';
 
 const METRIC = 'task_duration_seconds';

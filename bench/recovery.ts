@@ -11,11 +11,11 @@ import { join } from 'node:path';
 import { readFrames } from '../src/archive/log-reader.js';
 import { foldLog } from '../src/daemon/rebuild.js';
 import { allocateCompiledTables } from '../src/fold/compiled-events.js';
+import { LINE_BYTES, Load, type LoadFacts, loadFacts } from '../src/load/load.js';
 import { Tables } from '../src/state/tables.js';
 import { Daemon } from './daemon.js';
 import { type Bench, type Comparison, check, type Figures, type Verdict } from './harness.js';
 import { DEFAULT_LIMITS } from './limits.js';
-import { LINE_BYTES, Load, type LoadFacts, loadFacts } from './load.js';
 import { writeCheckpointOf, writeLog } from './log-files.js';
 import { totalOf } from './stages/fold.js';
 

@@ -14,7 +14,6 @@ import { fileURLToPath } from 'node:url';
 import { LogIndex } from '../src/archive/log-index.js';
 import { endOfLog } from '../src/archive/log-reader.js';
 import { indexPathOf, listSegments } from '../src/archive/segment-name.js';
-import { type Bench, type Comparison, check, type Figures, type Variant } from './harness.js';
 import {
   LINE_BYTES,
   Load,
@@ -23,7 +22,8 @@ import {
   TASKS_PER_BATCH,
   WORKFLOWS_PER_BATCH,
   workflowId,
-} from './load.js';
+} from '../src/load/load.js';
+import { type Bench, type Comparison, check, type Figures, type Variant } from './harness.js';
 import { writeLog } from './log-files.js';
 
 export const scanBench: Bench = {

@@ -5,7 +5,7 @@
 
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { BlockingSocket } from './blocking-socket.js';
+import { BlockingSocket } from '../src/load/blocking-socket.js';
 import { check } from './harness.js';
 
 export interface Probed {

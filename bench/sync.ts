@@ -11,10 +11,10 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LINE_BYTES, Load } from '../src/load/load.js';
 import { Child } from './child.js';
 import { Daemon } from './daemon.js';
 import { type Bench, type Comparison, check, type Figures } from './harness.js';
-import { LINE_BYTES, Load } from './load.js';
 import type { Probed } from './sync-prober.js';
 
 export const syncBench: Bench = {

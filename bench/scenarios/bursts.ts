@@ -7,7 +7,8 @@
  */
 
 import { join } from 'node:path';
-import { BlockingSocket } from '../blocking-socket.js';
+import { BlockingSocket } from '../../src/load/blocking-socket.js';
+import { percentileOf } from '../../src/load/percentiles.js';
 import { Child } from '../child.js';
 import { Daemon } from '../daemon.js';
 import {
@@ -19,7 +20,6 @@ import {
   type Verdict,
 } from '../harness.js';
 import type { NaiveTotals } from '../naive-daemon.js';
-import { percentileOf } from '../percentiles.js';
 import { inFolder } from '../run-folder.js';
 
 interface Burst {

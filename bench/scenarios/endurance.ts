@@ -11,13 +11,13 @@
  */
 
 import { Replay } from '../../src/fold/replay.js';
+import { LINE_BYTES, TASKS_PER_BATCH, WORKFLOWS_PER_BATCH } from '../../src/load/load.js';
 import { SLOT_SECONDS, SLOTS_KEPT, WINDOW_NAMES } from '../../src/model/windows.js';
 import { queryStats } from '../../src/query/stats.js';
 import { allocateTables } from '../../src/state/layout.js';
 import { Tables } from '../../src/state/tables.js';
 import { type Bench, type Comparison, check, type Figures } from '../harness.js';
 import { DEFAULT_LIMITS } from '../limits.js';
-import { TASKS_PER_BATCH, WORKFLOWS_PER_BATCH } from '../load.js';
 import { ARCHIVE_BYTES_PER_SECOND, daemonPass, type LoadRun, naivePass, SLOPE } from '../load-run.js';
 import { inFolder } from '../run-folder.js';
 
@@ -50,7 +50,14 @@ export const enduranceBench: Bench = {
 
 function* comparisons(small: boolean, seconds: number): Generator<Comparison> {
   const linesPerSecond = small ? 50_000 : (DAY_SECONDS * LINES_PER_BATCH) / seconds;
-  const run: LoadRun = { connections: 16, seconds, depth: DEPTH, profileDirectory: null, linesPerSecond };
+  const run: LoadRun = {
+    connections: 16,
+    seconds,
+    depth: DEPTH,
+    profileDirectory: null,
+    linesPerSecond,
+    lineBytes: LINE_BYTES,
+  };
   const bytes = seconds * ARCHIVE_BYTES_PER_SECOND;
   yield {
     name: `a daemon, ${small ? 'some' : DAY_SECONDS} s of events in ${seconds} s`,

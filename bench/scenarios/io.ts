@@ -9,10 +9,11 @@
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LINE_BYTES } from '../../src/load/load.js';
+import { percentileOf } from '../../src/load/percentiles.js';
 import { Child } from '../child.js';
 import { type Bench, type Comparison, check, type Figures } from '../harness.js';
 import { ARCHIVE_BYTES_PER_SECOND, daemonPass, type LoadRun } from '../load-run.js';
-import { percentileOf } from '../percentiles.js';
 import { inFolder } from '../run-folder.js';
 import type { Probed } from './sync-prober.js';
 
@@ -38,7 +39,14 @@ export const ioBench: Bench = {
 
 function* comparisons(small: boolean, seconds: number): Generator<Comparison> {
   const linesPerSecond = small ? 50_000 : LINES_PER_SECOND;
-  const run: LoadRun = { connections: 4, seconds, depth: 16, profileDirectory: null, linesPerSecond };
+  const run: LoadRun = {
+    connections: 4,
+    seconds,
+    depth: 16,
+    profileDirectory: null,
+    linesPerSecond,
+    lineBytes: LINE_BYTES,
+  };
   const bytes = seconds * ARCHIVE_BYTES_PER_SECOND;
   yield {
     name: `${linesPerSecond} events/s, and a client that waits for the disk`,

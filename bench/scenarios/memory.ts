@@ -10,13 +10,13 @@
  */
 
 import { join } from 'node:path';
-import { BlockingSocket } from '../blocking-socket.js';
+import { BlockingSocket } from '../../src/load/blocking-socket.js';
+import { Load, loadFacts, TASKS_PER_BATCH } from '../../src/load/load.js';
+import { usageOf } from '../../src/load/process-usage.js';
 import { Child } from '../child.js';
 import { Daemon } from '../daemon.js';
 import { type Bench, type Comparison, check, type Figures } from '../harness.js';
-import { Load, loadFacts, TASKS_PER_BATCH } from '../load.js';
 import type { NaiveTotals } from '../naive-daemon.js';
-import { usageOf } from '../process-usage.js';
 import { inFolder } from '../run-folder.js';
 
 const COMPLETIONS = 4_000_000;

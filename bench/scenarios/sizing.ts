@@ -5,10 +5,10 @@
 
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BlockingSocket } from '../blocking-socket.js';
+import { BlockingSocket } from '../../src/load/blocking-socket.js';
+import { usageOf } from '../../src/load/process-usage.js';
 import { Daemon } from '../daemon.js';
 import { type Bench, CheckFailure, type Comparison, check, type Figures } from '../harness.js';
-import { usageOf } from '../process-usage.js';
 import { inFolder } from '../run-folder.js';
 
 const SMALL_SHARE = 100;

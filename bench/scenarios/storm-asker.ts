@@ -6,8 +6,8 @@
  */
 
 import { once } from 'node:events';
+import { workflowId } from '../../src/load/load.js';
 import { HttpClient } from '../http-client.js';
-import { workflowId } from '../load.js';
 
 export interface Asked {
   /** ms, of all questions */

@@ -7,11 +7,12 @@
  * on few cores it has some of the time in it that they wait for one.
  */
 
+import { LINE_BYTES } from '../../src/load/load.js';
+import { percentileOf } from '../../src/load/percentiles.js';
 import { Child } from '../child.js';
 import type { Daemon } from '../daemon.js';
 import { type Bench, type Comparison, check, type Figures } from '../harness.js';
 import { ARCHIVE_BYTES_PER_SECOND, daemonPass, type LoadRun, RATE } from '../load-run.js';
-import { percentileOf } from '../percentiles.js';
 import { inFolder } from '../run-folder.js';
 import type { Asked } from './storm-asker.js';
 
@@ -53,7 +54,14 @@ export const stormBench: Bench = {
 
 function* comparisons(small: boolean, seconds: number): Generator<Comparison> {
   const linesPerSecond = small ? 50_000 : LINES_PER_SECOND;
-  const run: LoadRun = { connections: 16, seconds, depth: 64, profileDirectory: null, linesPerSecond };
+  const run: LoadRun = {
+    connections: 16,
+    seconds,
+    depth: 64,
+    profileDirectory: null,
+    linesPerSecond,
+    lineBytes: LINE_BYTES,
+  };
   const perSecond = small ? 100 : QUESTIONS_PER_SECOND;
   const bytes = seconds * ARCHIVE_BYTES_PER_SECOND;
   yield {

@@ -6,7 +6,7 @@
 
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BlockingSocket } from '../blocking-socket.js';
+import { BlockingSocket } from '../../src/load/blocking-socket.js';
 
 export interface Probed {
   /** ms */

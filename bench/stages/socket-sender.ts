@@ -4,7 +4,7 @@
  */
 
 import { once } from 'node:events';
-import { BlockingSocket } from '../blocking-socket.js';
+import { BlockingSocket } from '../../src/load/blocking-socket.js';
 import { taskEndLines } from '../generated-log.js';
 import { ROUND_LINES, WRITE_BYTES } from './socket-load.js';
 

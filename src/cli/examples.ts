@@ -63,6 +63,12 @@ const rows: readonly (readonly [
     ['npx 0x --visualize-cpu-profile fold.cpuprofile', 'one of the files as a flame graph'],
   ],
   [
+    'tallyd bench',
+    ['tallyd bench', 'what this host can do, in ten seconds, with a private daemon'],
+    ['tallyd bench --connections 200 --event-bytes 1024', 'with other clients and longer events'],
+    ['tallyd bench --running --rate 50000 --json', 'latencies of the running daemon at a moderate load'],
+  ],
+  [
     'tallyd report',
     ['tallyd report --project warehouse', 'where the time went, and what would mend it'],
     ['tallyd report --workflow nightly-42 --json', 'of one workflow, for a program'],

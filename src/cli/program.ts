@@ -13,6 +13,7 @@ import { escapeControls } from '../model/human.js';
 import { PROFILE_SECONDS_DEFAULT } from '../model/profile.js';
 import type { ArchiveCatOptions } from './archive-cat.js';
 import type { ArchivePruneOptions } from './archive-prune.js';
+import type { BenchOptions } from './bench.js';
 import { type CommandNode, commandTreeOf } from './command-tree.js';
 import { completionScript, SHELLS } from './completion.js';
 import { examplesText } from './examples.js';
@@ -217,6 +218,23 @@ function buildProgram(io: Io, done: (exitCode: number) => void): Command {
     },
   )
     .option('--seconds <N>', `record for so long (default: ${PROFILE_SECONDS_DEFAULT})`)
+    .option(...json);
+  add<BenchOptions>(
+    'bench',
+    'how much a daemon takes on this host: a private one that it starts and removes, or the running one',
+    async (config, options) => {
+      const { bench } = await import('./bench.js');
+      return bench(config, options, io);
+    },
+  )
+    .option(
+      '--running',
+      'load the running daemon; its agents bench00 … and workflows bench… stay in its aggregates and archive',
+    )
+    .option('--connections <N>', 'over so many (default: 16)')
+    .option('--seconds <N>', 'for so long (default: 10); Ctrl-C ends it earlier')
+    .option('--event-bytes <N>', 'events of so many bytes (default: 144, the least)')
+    .option('--rate <N>', 'so many events a second (default: as fast as it goes)')
     .option(...json);
   add<ReportOptions>('report', 'how well the work went, and what would mend it', async (config, options) => {
     const { report } = await import('./report.js');

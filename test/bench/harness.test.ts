@@ -14,6 +14,7 @@ const OPTIONS: Options = {
   passes: 3,
   seconds: null,
   connections: null,
+  eventBytes: null,
   profileDirectory: null,
 };
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { generateLog } from '../../bench/generated-log.js';
-import { LINE_BYTES, Load, type LoadFacts, loadFacts } from '../../bench/load.js';
 import { NaiveFold } from '../../bench/naive-fold.js';
+import { LINE_BYTES, Load, type LoadFacts, loadFacts } from '../../src/load/load.js';
 
 const DEPTH = 3;
 const BATCHES = 8;

@@ -1,5 +1,6 @@
 /**
- * The load of the pipeline: lines of exactly 136 bytes in batches of just under 64 KiB, made once and then only patched.
+ * The load of `tallyd bench` and of the pipeline's bench: lines of one length, by default exactly 136 bytes in batches of
+ * just under 64 KiB, made once and then only patched.
  *
  * A batch starts 12 workflows of 19 tasks each, line by line in turns, and ends those that the batch `depth` before it
  * started: so `12 × depth` workflows and `228 × depth` tasks are running at any time. What differs between batches is a
@@ -20,6 +21,25 @@ const DIGITS = 8;
 const PLACE = '########';
 /** Of an end: its ids are those of the batch that started it, its time is that of its own. */
 const NOW = '@@@@@@@@';
+
+export interface LoadNames {
+  readonly workflow: string;
+  readonly agent: string;
+}
+
+export interface LoadShape {
+  /** With the line's end. */
+  readonly lineBytes: number;
+  readonly names: LoadNames;
+}
+
+export const SHORT_NAMES: LoadNames = { workflow: 'w', agent: 'a' };
+/** Names that tell everybody who meets them in a daemon's answers where they come from. */
+export const BENCH_NAMES: LoadNames = { workflow: 'bench', agent: 'bench' };
+/** Such names make the longest lines by so much longer. */
+export const BENCH_LINE_BYTES_MIN = LINE_BYTES + 8;
+/** As long as the daemon takes by default (`ingest.max_line_bytes`). */
+export const LINE_BYTES_MAX = 64 * 1024;
 
 export type BatchKind = 'starts' | 'mixed' | 'ends';
 
@@ -62,11 +82,20 @@ export function workflowId(batch: number, index: number): string {
 export class Load {
   readonly #templates: Readonly<Record<BatchKind, Template>>;
 
-  constructor() {
-    const starts = inTurns((workflow, step) => startLine(workflow, step));
-    const ends = inTurns((workflow, step) => endLine(workflow, step));
+  readonly lineBytes: number;
+
+  /** @param shape its lines have at least 136 bytes, with `BENCH_NAMES` 144 */
+  constructor({ lineBytes, names }: LoadShape = { lineBytes: LINE_BYTES, names: SHORT_NAMES }) {
+    this.lineBytes = lineBytes;
+    const starts = inTurns((workflow, step) => startLine(workflow, step, names)).map((line, i) =>
+      padded(line, 'description', i, lineBytes),
+    );
+    const ends = inTurns((workflow, step) => endLine(workflow, step, names)).map((line, i) =>
+      padded(line, 'remark', i, lineBytes),
+    );
     const mixed = starts.flatMap((line, i) => [line, ends[i]!]);
-    this.#templates = { starts: compile(starts), mixed: compile(mixed), ends: compile(ends) };
+    const compiled = (lines: readonly string[]) => compile(lines, lineBytes);
+    this.#templates = { starts: compiled(starts), mixed: compiled(mixed), ends: compiled(ends) };
   }
 
   /** The bytes of a batch, until the next one of its kind. @param ended number of the batch whose workflows it ends */
@@ -87,19 +116,19 @@ function inTurns(lineOf: (workflow: number, step: number) => string): string[] {
   return lines;
 }
 
-function startLine(workflow: number, step: number): string {
-  const id = `w${PLACE}-${String(workflow).padStart(2, '0')}`;
+function startLine(workflow: number, step: number, names: LoadNames): string {
+  const id = `${names.workflow}${PLACE}-${String(workflow).padStart(2, '0')}`;
   if (step === 0) {
     const head = `{"type":"workflow.start","workflow":"${id}","name":"nightly-${workflow % 4}","ts":17${PLACE}.000,"request":"`;
     return `${filled(head, 'build everything from the last commit', '"}')}\n`;
   }
   const task = workflow * TASKS_PER_WORKFLOW + step - 1;
   const ts = `17${PLACE}.${thousandths(startEighths(task))}`;
-  return `{"type":"task.start","workflow":"${id}","task":"${taskId(task)}","agent":"${agentOf(task)}","kind":"${KINDS[task % KINDS.length]}","parallel":true,"ts":${ts}}\n`;
+  return `{"type":"task.start","workflow":"${id}","task":"${taskId(task)}","agent":"${names.agent}${agentOf(task)}","kind":"${KINDS[task % KINDS.length]}","parallel":true,"ts":${ts}}\n`;
 }
 
-function endLine(workflow: number, step: number): string {
-  const id = `w${PLACE}-${String(workflow).padStart(2, '0')}`;
+function endLine(workflow: number, step: number, names: LoadNames): string {
+  const id = `${names.workflow}${PLACE}-${String(workflow).padStart(2, '0')}`;
   if (step === TASKS_PER_WORKFLOW) {
     const head = `{"type":"workflow.end","workflow":"${id}","status":"completed","ts":17${NOW}.000,"note":"`;
     return `${filled(head, 'all of its tasks are over, none is left', '"}')}\n`;
@@ -113,7 +142,7 @@ function endLine(workflow: number, step: number): string {
       ? `"tokens":${tokens}`
       : `"output":${10 + (task % 90)}`;
   const status = fails(task) ? 'failed' : 'completed';
-  return `{"type":"task.end","workflow":"${id}","task":"${taskId(task)}","agent":"${agentOf(task)}","status":"${status}","ts":${ts},${rest}}\n`;
+  return `{"type":"task.end","workflow":"${id}","task":"${taskId(task)}","agent":"${names.agent}${agentOf(task)}","status":"${status}","ts":${ts},${rest}}\n`;
 }
 
 function taskId(task: number): string {
@@ -121,7 +150,7 @@ function taskId(task: number): string {
 }
 
 function agentOf(task: number): string {
-  return `a${String((task * 5) % AGENTS).padStart(2, '0')}`;
+  return String((task * 5) % AGENTS).padStart(2, '0');
 }
 
 function fails(task: number): boolean {
@@ -149,10 +178,24 @@ function filled(head: string, text: string, tail: string): string {
   return head + text.padEnd(200, '.').slice(0, LINE_BYTES - 1 - head.length - tail.length) + tail;
 }
 
-function compile(lines: readonly string[]): Template {
+/** A text of words that differ from line to line, so that it packs about as well as real ones. */
+function padded(line: string, key: string, number: number, lineBytes: number): string {
+  const room = lineBytes - line.length;
+  if (room <= 0) return line;
+  const body = line.slice(0, -2);
+  const member = `,"${key}":""`;
+  if (room < member.length) return `${body}${' '.repeat(room)}}\n`;
+  let text = '';
+  for (let i = number; text.length < room; i++) {
+    text += `${KINDS[(i * 7) % KINDS.length]}-${(i * 2_654_435_761) % 10_007} `;
+  }
+  return `${body},"${key}":"${text.slice(0, room - member.length)}"}\n`;
+}
+
+function compile(lines: readonly string[], lineBytes: number): Template {
   for (const line of lines) {
-    if (line.length !== LINE_BYTES)
-      throw new Error(`a line has ${line.length} bytes, not ${LINE_BYTES}: ${line}`);
+    if (line.length !== lineBytes)
+      throw new Error(`a line has ${line.length} bytes, not ${lineBytes}: ${line}`);
   }
   const text = lines.join('');
   const bytes = Buffer.from(text);
@@ -162,8 +205,8 @@ function compile(lines: readonly string[]): Template {
   lines.forEach((line, i) => {
     const isEnd = line.includes(NOW);
     for (let at = 0; at < line.length; at++) {
-      if (line.startsWith(NOW, at)) now.push(i * LINE_BYTES + at);
-      else if (line.startsWith(PLACE, at)) (isEnd ? ended : now).push(i * LINE_BYTES + at);
+      if (line.startsWith(NOW, at)) now.push(i * lineBytes + at);
+      else if (line.startsWith(PLACE, at)) (isEnd ? ended : now).push(i * lineBytes + at);
     }
   });
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

@@ -81,6 +81,7 @@ function renderStatus(reply: any, colors: Colors, width: number): string {
     ['  rejected', rejectedText(ingest, list)],
     ['  dropped', humanCount(ingest.dropped)],
     ['  in flight', humanCount(ingest.in_flight)],
+    ...pauseFacts(ingest.pauses_ms),
     ['ring', ringText(ring)],
     ['lag', `${counted(lag.events, 'event')}   ${humanDuration(lag.seconds)}`],
     [
@@ -176,6 +177,13 @@ function syncText(ms: number | null | undefined): string {
 function threadText(thread: any): string {
   const restarts = thread.restarts > 0 ? ` (${counted(thread.restarts, 'restart')})` : '';
   return `${thread.name} ${humanPercent(thread.utilization)}${restarts}`;
+}
+
+/** How long the thread that reads all connections was away from them at a time. */
+function pauseFacts(pauses: any): [string, string][] {
+  if (pauses == null) return [];
+  const seconds = (ms: number) => humanDuration(ms / 1000);
+  return [['  pauses', `p99.9 ${seconds(pauses.p99_9)}   longest ${seconds(pauses.max)}`]];
 }
 // biome-ignore-end lint/suspicious/noExplicitAny: parts of the reply
 

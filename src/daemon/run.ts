@@ -52,6 +52,7 @@ import { type Connections, descriptorLimit, shareDescriptors } from './descripto
 import { DiskWatch } from './disk-watch.js';
 import { lockFile, peerOf, shutdownRead } from './libc.js';
 import { createLog, type Log, RateLimited } from './log.js';
+import { LoopPauses } from './loop-pauses.js';
 import { allocateDaemon, type DaemonMemory, settingsOf, stateLimitsOf } from './memory.js';
 import { type Outcome, resultOf } from './outcome.js';
 import { profileThreads } from './profiler.js';
@@ -500,8 +501,11 @@ class Daemon {
 
   /** The other stages count their own work; main's is what its event loop was busy for. */
   #watchMainThread(): void {
+    const activeMs = () => performance.eventLoopUtilization().active;
+    const pauses = new LoopPauses(activeMs, (found) => this.#vitals.setIngestPausesMs(found));
     setInterval(() => {
-      this.#vitals.setBusyMs(STAGE_INGEST, performance.eventLoopUtilization().active);
+      this.#vitals.setBusyMs(STAGE_INGEST, activeMs());
+      pauses.look(performance.now());
       this.#tellRefusals(false);
       this.#disk.look(performance.now());
       this.#clock.look(Date.now(), performance.now());

@@ -174,6 +174,7 @@ export class StatusView {
         rejected_by_reason: totals.rejectedByReason,
         dropped: totals.dropped,
         in_flight: totals.inFlight,
+        pauses_ms: this.#vitals.ingestPausesMs,
         rate_1s: seconds > 0 ? Math.max(0, this.#last.lines - this.#before.lines) / seconds : 0,
       },
       ring: {

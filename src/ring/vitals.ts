@@ -2,10 +2,12 @@
  * What the daemon knows of its threads, in shared memory: one row of 64 bytes a stage, and before them the word that asks all
  * stages to finish.
  *
- *   row: ┌───────┬──────────┬─────────┬────────┐
- *        │ state │ restarts │ busy ms │ thread │     all but restarts: the stage itself; restarts: the supervisor (main)
- *        └───────┴──────────┴─────────┴────────┘
+ *   row: ┌───────┬──────────┬─────────┬────────┬────────┐
+ *        │ state │ restarts │ busy ms │ thread │ pauses │     all but restarts: the stage itself
+ *        └───────┴──────────┴─────────┴────────┴────────┘     restarts: the supervisor (main)
  *   thread  number of the thread that runs it
+ *   pauses  of ingest alone, four doubles: how long its loop stood at a time. All 0: it has not worked yet. They are stored
+ *           one by one, so a reader may see some of one second and some of the next.
  */
 
 import { threadId } from 'node:worker_threads';
@@ -28,6 +30,17 @@ const STATE = 0;
 const RESTARTS = 1;
 const BUSY = 1; // in doubles
 const THREAD = 4; // in words
+const PAUSES = 3; // in doubles
+
+/** Times that a loop stood, by rank, in milliseconds. */
+export interface LoopPausesMs {
+  readonly p50: number;
+  readonly p99: number;
+  readonly p99_9: number;
+  readonly max: number;
+}
+
+const INGEST_PAUSES = (STAGE_INGEST + 1) * (ROW_WORDS / 2) + PAUSES;
 
 export function allocateVitals(): SharedArrayBuffer {
   return new SharedArrayBuffer((STAGE_NAMES.length + 1) * ROW_WORDS * 4);
@@ -85,5 +98,15 @@ export class Vitals {
 
   setBusyMs(stage: number, ms: number): void {
     this.#doubles[(stage + 1) * (ROW_WORDS / 2) + BUSY] = ms;
+  }
+
+  /** null: it has not worked yet. */
+  get ingestPausesMs(): LoopPausesMs | null {
+    const [p50, p99, p999, max] = this.#doubles.subarray(INGEST_PAUSES, INGEST_PAUSES + 4);
+    return max === 0 ? null : { p50: p50!, p99: p99!, p99_9: p999!, max: max! };
+  }
+
+  setIngestPausesMs({ p50, p99, p99_9: p999, max }: LoopPausesMs): void {
+    this.#doubles.set([p50, p99, p999, max], INGEST_PAUSES);
   }
 }

@@ -168,12 +168,12 @@ export class WorkflowLookup {
     if (known?.firstLine === firstLine) return known;
     const nothing = { firstLine, runs: [], isRemainder: false };
     const { index, end } = this.#parts;
-    // A workflow in memory is not to wait for an index; what may be a remainder is, since it is wrong alone.
+    // A workflow in memory is not to wait for an index, but where it is wrong alone: with earlier runs, or as a remainder.
+    const isBegun = summary.run > 1;
     const mayBeRemainder = summary.implicit && this.#hasForgotten;
-    if (!mayBeRemainder && !index.isNear(end.position)) return nothing;
+    if (!isBegun && !mayBeRemainder && !index.isNear(end.position)) return nothing;
     const upTo = await end.behind(firstLine);
     const places = (await index.framesOfWorkflow(id, upTo)).filter((one) => one.firstLine <= firstLine);
-    const isBegun = summary.run > 1;
     const { runs } = await this.#history(id, places, upTo, {
       toLine: firstLine,
       overBefore: isBegun ? firstLine : Number.POSITIVE_INFINITY,

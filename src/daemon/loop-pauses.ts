@@ -1,15 +1,15 @@
 /**
  * How long the main thread is away from its loop at a time: nobody is read from meanwhile, and no client is answered.
  *
- * Node measures it by a timer that says how late it is. That timer would wake an idle daemon 500 times a second, half a percent of
- * a core, so it runs only while there is work.
+ * Node measures it by a timer that says how late it is. That timer would wake an idle daemon 500 times a second, so it runs only
+ * while there is work.
  */
 
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import type { LoopPausesMs } from '../ring/vitals.js';
 
 const RESOLUTION_MS = 2;
-/** The part of the time that the loop has to work for the timer to run. The timer itself takes a tenth of it. */
+/** The part of the time that the loop has to work for the timer to run. */
 const BUSY_FRACTION = 0.02;
 /** Of so many busy looks, one a second: what was long ago says nothing of now. */
 const LOOKS_MAX = 60;

@@ -16,6 +16,11 @@ export interface LogPosition {
   readonly offset: number;
 }
 
+/** Whether what begins at the one lies before what begins at the other. */
+export function isBefore(one: LogPosition, other: LogPosition): boolean {
+  return one.segment < other.segment || (one.segment === other.segment && one.offset < other.offset);
+}
+
 export interface LogFrame {
   readonly kind: 'frame';
   readonly path: string;

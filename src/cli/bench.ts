@@ -8,7 +8,15 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../config/config.js';
-import { BENCH_LINE_BYTES_MIN, BENCH_NAMES, LINE_BYTES_MAX, loadFacts } from '../load/load.js';
+import {
+  BENCH_LINE_BYTES_MIN,
+  BENCH_NAMES,
+  LINE_BYTES,
+  LINE_BYTES_MAX,
+  loadFacts,
+  TASKS_PER_BATCH,
+  WORKFLOWS_PER_BATCH,
+} from '../load/load.js';
 import { type Usage, usageOf } from '../load/process-usage.js';
 import type { LoadTask, Sent } from '../load/sending.js';
 import { EXIT_DONE, EXIT_INTERRUPTED, EXIT_NO, Failure } from '../model/failure.js';
@@ -17,6 +25,7 @@ import { type BenchResult, benchText, latencyOf, progressText } from './bench-te
 import { failureOfSocket, request } from './control-client.js';
 import { colorsOf, type Io, widthOf } from './io.js';
 import { PrivateDaemon } from './private-daemon.js';
+import { wholeNumber } from './query-options.js';
 
 export interface BenchOptions {
   readonly running?: boolean;
@@ -36,7 +45,6 @@ const RATE_MAX = 1e8;
 const DEPTH = 200;
 /** A slow or long-lined load has fewer, else it would be sent before the pace begins. */
 const DEPTH_MIN = 4;
-const BATCH_BYTES = 65_280;
 const DRAW_MS = 200;
 /** Numbers of batches have 8 digits; from anywhere below they do not run out. */
 const FIRST_MAX = 9e7;
@@ -83,20 +91,15 @@ export async function bench(config: Config, options: BenchOptions, io: Io): Prom
 }
 
 function workOf({ connections, seconds, eventBytes, rate }: BenchOptions): Work {
+  const number = (option: string, text: string | undefined, max: number, min = 1) =>
+    text === undefined ? null : wholeNumber(option, text, max, min);
   return {
-    connections: wholeNumber('--connections', connections, 1, CONNECTIONS_MAX) ?? BENCH_CONNECTIONS,
-    seconds: wholeNumber('--seconds', seconds, 1, SECONDS_MAX) ?? BENCH_SECONDS,
+    connections: number('--connections', connections, CONNECTIONS_MAX) ?? BENCH_CONNECTIONS,
+    seconds: number('--seconds', seconds, SECONDS_MAX) ?? BENCH_SECONDS,
     lineBytes:
-      wholeNumber('--event-bytes', eventBytes, BENCH_LINE_BYTES_MIN, LINE_BYTES_MAX) ?? BENCH_LINE_BYTES_MIN,
-    linesPerSecond: wholeNumber('--rate', rate, 1, RATE_MAX),
+      number('--event-bytes', eventBytes, LINE_BYTES_MAX, BENCH_LINE_BYTES_MIN) ?? BENCH_LINE_BYTES_MIN,
+    linesPerSecond: number('--rate', rate, RATE_MAX),
   };
-}
-
-function wholeNumber(name: string, text: string | undefined, min: number, max: number): number | null {
-  if (text === undefined) return null;
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
-  throw new Failure('ERR_USAGE', `${name} takes a whole number from ${min} to ${max}, not ${text}`);
 }
 
 async function measure(
@@ -173,8 +176,11 @@ async function measure(
 
 /** A multiple of the connections, and no more than about a tenth of the time. */
 function depthOf({ connections, seconds, lineBytes, linesPerSecond }: Work): number {
-  const bySize = (DEPTH * BATCH_BYTES) / (480 * lineBytes);
-  const byPace = linesPerSecond === null ? DEPTH : (linesPerSecond * seconds) / 240 / 10;
+  const bySize = (DEPTH * LINE_BYTES) / lineBytes;
+  const byPace =
+    linesPerSecond === null
+      ? DEPTH
+      : (linesPerSecond * seconds) / (WORKFLOWS_PER_BATCH + TASKS_PER_BATCH) / 10;
   const depth = Math.max(DEPTH_MIN, Math.min(DEPTH, bySize, byPace));
   return Math.ceil(depth / connections) * connections;
 }

@@ -52,12 +52,12 @@ export function addTexts(query: URLSearchParams, texts: Readonly<Record<string, 
 }
 
 /** @throws Failure ERR_USAGE */
-export function wholeNumber(option: string, text: string, max: number): number {
+export function wholeNumber(option: string, text: string, max: number, min = 1): number {
   const value = Number(text);
-  if (/^\d+$/.test(text) && value >= 1 && value <= max) return value;
+  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
   throw new Failure(
     'ERR_USAGE',
-    `${option} takes a whole number from 1 to ${max}, is ${JSON.stringify(text)}`,
+    `${option} takes a whole number from ${min} to ${max}, is ${JSON.stringify(text)}`,
   );
 }
 

@@ -19,24 +19,22 @@ import { readFileSync } from 'node:fs';
 import { DecodedEvent, EVENT_BYTES, FIELD_COUNT, SCRATCH_OFFSET } from '../decode/decoded-event.js';
 import type { Decoder } from '../decode/decoder.js';
 import { NAME_BYTES_MAX, TAGS_MAX } from '../model/event.js';
-import { type Allocate, type LinearMemory, layOut } from '../model/linear-memory.js';
+import { type Allocate, aligned, type LinearMemory, layOut } from '../model/linear-memory.js';
 import { allocatePart, type MemoryPart } from '../model/memory.js';
 import {
   allocateTables,
-  bucketBlocks,
   cellSlots,
   namesHeapBytes,
-  openWindowsBytes,
   reportRows,
   type StateLimits,
   shareSlots,
   type TableName,
   type TablesMemory,
+  tableBounds,
   taskSlots,
   workflowSlots,
 } from '../state/layout.js';
 import { namesIndexBytes } from '../state/names.js';
-import { BUCKETS_BYTES } from '../state/slot-bytes.js';
 import { slotIndexBytes } from '../state/slot-index.js';
 import type { Tables } from '../state/tables.js';
 
@@ -161,15 +159,14 @@ export class CompiledEvents {
 
   /** Those that the board says. What else somebody else has done to the tables it sees there, but for what it remembers. */
   takeLimits(): void {
-    const { limits } = this.#tables;
-    const openBytes = openWindowsBytes(limits);
+    const bounds = tableBounds(this.#tables.limits);
     this.#exports.setLimits(
-      namesHeapBytes(limits),
-      shareSlots(limits) + 1,
-      bucketBlocks(limits),
-      Math.floor(openBytes / BUCKETS_BYTES),
-      limits.windowBytes - openBytes,
-      reportRows(limits) + 1,
+      bounds.namesBytes,
+      bounds.shareSlots,
+      bounds.bucketBlocks,
+      bounds.windowBucketBlocks,
+      bounds.windowBlocksBytes,
+      bounds.reportSlots,
     );
     this.#exports.forgetRecent();
   }
@@ -241,8 +238,4 @@ function indexBytesMax(limits: StateLimits): number {
     reportRows(limits),
   ];
   return Math.max(namesIndexBytes(namesHeapBytes(limits)), ...slots.map(slotIndexBytes));
-}
-
-function aligned(bytes: number): number {
-  return Math.ceil(bytes / 128) * 128;
 }

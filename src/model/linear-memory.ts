@@ -55,6 +55,7 @@ function wholeDoubles(bytes: number): number {
   return Math.ceil(bytes / 8) * 8;
 }
 
-function aligned(bytes: number): number {
+/** What a part of so many bytes takes. */
+export function aligned(bytes: number): number {
   return Math.ceil(bytes / PART_ALIGNMENT) * PART_ALIGNMENT;
 }

@@ -4,7 +4,7 @@
  */
 
 import type { LogFramePlace, LogIndex } from '../archive/log-index.js';
-import type { LogPosition } from '../archive/log-reader.js';
+import { isBefore, type LogPosition } from '../archive/log-reader.js';
 import type { ChildrenTask } from './named-children.js';
 
 interface Known {
@@ -32,13 +32,7 @@ export class ArchivedChildren {
     const places = await this.#index.framesOfChildren(parent, upTo);
     if (places.length === 0) return [];
     const known = this.#known.get(parent);
-    const isNew = ({ segment, offset }: LogFramePlace) => {
-      return (
-        known === undefined ||
-        segment > known.upTo.segment ||
-        (segment === known.upTo.segment && offset >= known.upTo.offset)
-      );
-    };
+    const isNew = (frame: LogFramePlace) => known === undefined || !isBefore(frame, known.upTo);
     const frames = places.filter(isNew).map(({ path, offset, firstLine, lineCount }) => {
       return { path, offset, firstLine, lineCount };
     });

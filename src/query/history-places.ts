@@ -2,7 +2,7 @@
 
 import { decodeTicks, type FrameTick } from '../archive/frame-ticks.js';
 import type { LogFramePlace, LogIndex } from '../archive/log-index.js';
-import type { LogPosition } from '../archive/log-reader.js';
+import { isBefore, type LogPosition } from '../archive/log-reader.js';
 import { SegmentReader } from '../archive/segment-reader.js';
 import { Failure } from '../model/failure.js';
 import { TICK_LIMITS, TICK_TIME } from '../model/tick.js';
@@ -53,11 +53,7 @@ class TimeTicks {
 
   /** Arrival of the last tick of time in the frames between these two, µs; 0: there is none. */
   async lastBetween(before: LogFramePlace, after: LogFramePlace): Promise<number> {
-    const isBetween = ({ segment, offset }: LogFramePlace) => {
-      const isBehind = segment > before.segment || (segment === before.segment && offset > before.offset);
-      const isAhead = segment < after.segment || (segment === after.segment && offset < after.offset);
-      return isBehind && isAhead;
-    };
+    const isBetween = (frame: LogFramePlace) => isBefore(before, frame) && isBefore(frame, after);
     for (const segment of this.#index.segmentsBetween(before.segment, after.segment).reverse()) {
       for (const frame of (await this.#framesOf(segment)).filter(isBetween).reverse()) {
         const tick = ticksAt(frame.path, frame.offset).findLast(({ kind }) => kind === TICK_TIME);

@@ -104,7 +104,7 @@ export function readRollupFile(path: string, files: ArchiveFiles): Section[] {
  */
 export function writeSection(directory: string, section: Section, files: ArchiveFiles): void {
   const { hour, before, bytes } = section;
-  const firstHour = Math.floor(hour / DAY_HOURS) * DAY_HOURS;
+  const firstHour = firstHourOf(hour);
   const isLost = (other: Section) => before > 0 && other.hour > before && other.hour < hour;
   const path = pathOf(directory, firstHour, false);
   for (const file of listRollupFiles(directory, files)) {
@@ -129,15 +129,20 @@ export function writeSection(directory: string, section: Section, files: Archive
 
 /** Hours that were lost into the files beside those of the fold. Throws what the system throws. */
 export function writeRebuilt(directory: string, sections: readonly Section[], files: ArchiveFiles): void {
-  const days = new Set(sections.map(({ hour }) => Math.floor(hour / DAY_HOURS) * DAY_HOURS));
+  const days = new Set(sections.map(({ hour }) => firstHourOf(hour)));
   for (const firstHour of days) {
-    const hours = sections.filter(({ hour }) => hour >= firstHour && hour < firstHour + DAY_HOURS);
+    const hours = sections.filter(({ hour }) => firstHourOf(hour) === firstHour);
     const path = pathOf(directory, firstHour, true);
     const known = readRollupFile(path, files).filter((one) => !hours.some(({ hour }) => hour === one.hour));
     const all = [...known, ...hours].sort((a, b) => a.hour - b.hour);
     files.mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
     replace(directory, path, all, files);
   }
+}
+
+/** Of its day. */
+function firstHourOf(hour: number): number {
+  return Math.floor(hour / DAY_HOURS) * DAY_HOURS;
 }
 
 function pathOf(directory: string, firstHour: number, isRebuilt: boolean): string {

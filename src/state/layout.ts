@@ -138,6 +138,30 @@ export function openWindowsBytes({ windowBytes }: Pick<StateLimits, 'windowBytes
   return Math.floor(windowBytes * OPEN_WINDOWS_PART);
 }
 
+/** What the tables may take of their memory under limits; in bytes, blocks, and slots with the head among them. */
+export interface TableBounds {
+  readonly namesBytes: number;
+  readonly shareSlots: number;
+  readonly bucketBlocks: number;
+  readonly windowBucketBlocks: number;
+  readonly windowBlocksBytes: number;
+  readonly reportSlots: number;
+}
+
+export function tableBounds(
+  limits: Pick<StateLimits, 'namesBytes' | 'maxTasks' | 'maxSeries' | 'windowBytes'>,
+): TableBounds {
+  const openBytes = openWindowsBytes(limits);
+  return {
+    namesBytes: namesHeapBytes(limits),
+    shareSlots: shareSlots(limits) + 1,
+    bucketBlocks: bucketBlocks(limits),
+    windowBucketBlocks: Math.floor(openBytes / BUCKETS_BYTES),
+    windowBlocksBytes: limits.windowBytes - openBytes,
+    reportSlots: reportRows(limits) + 1,
+  };
+}
+
 function indexMemory(allocate: Allocate, entries: number): MemoryPart {
   return allocate(slotIndexBytes(entries));
 }

@@ -4,21 +4,12 @@ import { BOARD_LIMITS, Board } from './board.js';
 import { Cells } from './cells.js';
 import { Clients } from './clients.js';
 import { Buckets } from './histogram.js';
-import {
-  bucketBlocks,
-  namesHeapBytes,
-  openWindowsBytes,
-  reportRows,
-  shareSlots,
-  type TableName,
-  type TablesMemory,
-} from './layout.js';
+import { type TableName, type TablesMemory, tableBounds } from './layout.js';
 import { type Limits, setLimits } from './limits.js';
 import { LimitsInForce } from './limits-in-force.js';
 import { Names } from './names.js';
 import { Reports } from './reports.js';
 import { Shares } from './shares.js';
-import { BUCKETS_BYTES } from './slot-bytes.js';
 import { Tasks } from './tasks.js';
 import { WindowBlocks } from './window-blocks.js';
 import { Workflows } from './workflows.js';
@@ -72,14 +63,13 @@ export class Tables {
   /** These hold from now on. The memory must be large enough for them. */
   setLimits(limits: Partial<Limits>): void {
     setLimits(this.limits, limits);
-    const inForce = this.limits;
-    this.names.setLimit(namesHeapBytes(inForce));
-    this.shares.table.setLimit(shareSlots(inForce) + 1);
-    this.buckets.setLimit(bucketBlocks(inForce));
-    const openBytes = openWindowsBytes(inForce);
-    this.windowBuckets.setLimit(Math.floor(openBytes / BUCKETS_BYTES));
-    this.windowBlocks.setLimit(inForce.windowBytes - openBytes);
-    this.reports.table.setLimit(reportRows(inForce) + 1);
+    const bounds = tableBounds(this.limits);
+    this.names.setLimit(bounds.namesBytes);
+    this.shares.table.setLimit(bounds.shareSlots);
+    this.buckets.setLimit(bounds.bucketBlocks);
+    this.windowBuckets.setLimit(bounds.windowBucketBlocks);
+    this.windowBlocks.setLimit(bounds.windowBlocksBytes);
+    this.reports.table.setLimit(bounds.reportSlots);
   }
 
   /**

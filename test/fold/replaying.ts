@@ -31,6 +31,15 @@ export const LIMITS: StateLimits = {
   maxClients: 100,
 };
 
+/** Small, so that all kinds of forgetting are in it. */
+export const TINY = {
+  maxLiveWorkflows: 3,
+  maxRecentWorkflows: 2,
+  maxTasksPerWorkflow: 3,
+  maxTasks: 10,
+  maxSeries: 6,
+};
+
 const NO_PAYLOAD = new Uint8Array(0);
 
 /** Arrival of the first line, seconds. */

@@ -8,16 +8,7 @@ import { allocateTables } from '../../src/state/layout.js';
 import { encodeLimits } from '../../src/state/limits.js';
 import { Tables } from '../../src/state/tables.js';
 import { randomRecords } from '../fold/random-events.js';
-import { ARRIVED, differences, Folded, LIMITS } from '../fold/replaying.js';
-
-/** Small, so that all kinds of forgetting are in it. */
-const TINY = {
-  maxLiveWorkflows: 3,
-  maxRecentWorkflows: 2,
-  maxTasksPerWorkflow: 3,
-  maxTasks: 10,
-  maxSeries: 6,
-};
+import { ARRIVED, differences, Folded, LIMITS, TINY } from '../fold/replaying.js';
 
 test.each([
   ['with room for everything', {}],

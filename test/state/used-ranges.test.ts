@@ -4,15 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { allocateTables, type TableName } from '../../src/state/layout.js';
 import { randomRecords } from '../fold/random-events.js';
-import { differences, Folded, LIMITS } from '../fold/replaying.js';
-
-const TINY = {
-  maxLiveWorkflows: 3,
-  maxRecentWorkflows: 2,
-  maxTasksPerWorkflow: 3,
-  maxTasks: 10,
-  maxSeries: 6,
-};
+import { differences, Folded, LIMITS, TINY } from '../fold/replaying.js';
 
 test('each memory of the tables has its used range', () => {
   const { tables, memory } = new Folded();

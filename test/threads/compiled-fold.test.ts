@@ -5,17 +5,13 @@ import { describe, expect, test } from 'vitest';
 import { allocateCompiledTables, loadModule } from '../../src/fold/compiled-events.js';
 import { Tables } from '../../src/state/tables.js';
 import { randomEvent } from '../fold/random-events.js';
-import { ARRIVED, differences, Folded, LIMITS } from '../fold/replaying.js';
+import { ARRIVED, differences, Folded, LIMITS, TINY } from '../fold/replaying.js';
 import { assertVisiting } from '../support/corners.js';
 
 const MODULE = loadModule(new URL('../../dist/src/fold/fold.wasm', import.meta.url));
 
-const TINY = {
-  maxLiveWorkflows: 3,
-  maxRecentWorkflows: 2,
-  maxTasksPerWorkflow: 3,
-  maxTasks: 10,
-  maxSeries: 6,
+const SMALL = {
+  ...TINY,
   seriesIdleMs: 20_000,
   windowBytes: 64 * 1024,
   staleAfterMs: 4000,
@@ -71,8 +67,8 @@ function take(folded: Folded, step: Step): void {
 
 describe.each([
   ['with room for everything', {}, ['clock_skew', 'task_restarts', 'workflows_stale', 'task_duplicate_ends']],
-  ['at tiny limits', TINY, ['workflows_evicted', 'tasks_evicted', 'series_overflowed', 'series_expired']],
-  ['with little room for names', { ...TINY, maxSeries: 60, namesBytes: 0 }, ['tasks_untracked']],
+  ['at tiny limits', SMALL, ['workflows_evicted', 'tasks_evicted', 'series_overflowed', 'series_expired']],
+  ['with little room for names', { ...SMALL, maxSeries: 60, namesBytes: 0 }, ['tasks_untracked']],
 ])('%s', (_, limits, corners) => {
   test('any lines and ticks give the same bytes', { timeout: 120_000 }, () => {
     const memory = allocateCompiledTables({ ...LIMITS, ...limits }, MODULE);

@@ -178,9 +178,18 @@ test(`a power cut at any moment leaves every acknowledged line, invents none, an
   expect(seen.ahead).toBe(0);
 });
 
-test('checkpoints that did not wait for the log would be ahead of it after a power cut, and are refused', async () => {
-  const seen = await failEverywhere(await runOnce(false));
-  expect(seen.ahead).toBeGreaterThan(0);
+const RUNS_MAX = 12;
+
+test('checkpoints that did not wait for the log would be ahead of it after a power cut, and are refused', {
+  timeout: 120_000,
+}, async () => {
+  // Whether one falls between a checkpoint and the sync of its lines depends on how busy the machine is.
+  let ahead = 0;
+  for (let run = 0; run < RUNS_MAX && ahead === 0; run++) {
+    const seen = await failEverywhere(await runOnce(false));
+    ahead = seen.ahead ?? 0;
+  }
+  expect(ahead).toBeGreaterThan(0);
 });
 
 test('a power cut at any moment around syncs that fail leaves every acknowledged line, and each once', async () => {

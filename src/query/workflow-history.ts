@@ -56,6 +56,7 @@ export interface HistoryAnswer {
   readonly runs: readonly PastRun[];
   /** The run that was to be shown; null where there is none of this number. */
   readonly facts: WorkflowFacts | null;
+  /** Of the last run. */
   readonly isOver: boolean;
 }
 
@@ -84,13 +85,14 @@ export async function readHistory(task: HistoryTask): Promise<HistoryAnswer> {
   await whole.fold(frames, 1, task.toLine + 1);
   const { runs } = whole;
   const found = findWorkflow(tables, task.workflow);
-  if (found === null || task.show === 'none') return { runs, facts: null, isOver: found?.read.over ?? false };
+  const isOver = found?.read.over ?? false;
+  if (found === null || task.show === 'none') return { runs, facts: null, isOver };
   if (task.show === 'last' || task.show === runs.length) {
-    return { runs, facts: await workflowFacts(tables, frames, found), isOver: found.read.over };
+    return { runs, facts: await workflowFacts(tables, frames, found), isOver };
   }
   const run = runs[task.show - 1];
   const facts = run === undefined ? null : await earlierRun(tables, frames, task, run, runs[task.show]!);
-  return { runs, facts, isOver: true };
+  return { runs, facts, isOver };
 }
 
 /** Folds its lines alone. */

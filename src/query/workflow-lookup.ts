@@ -180,7 +180,8 @@ export class WorkflowLookup {
       show: 'none',
     });
     const before = runs.filter((one) => one.firstLine < firstLine);
-    const isRemainder = !isBegun && before.length > 0 && before.length === runs.length;
+    // Also where memory has begun a run anew: by all that the log has, the line may be one of the run before.
+    const isRemainder = before.length > 0 && before.length === runs.length;
     const past = { firstLine, runs: before, isRemainder };
     this.#pasts.delete(id);
     this.#pasts.set(id, past);

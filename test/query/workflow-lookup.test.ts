@@ -59,7 +59,7 @@ class History {
       for (const id of this.runs.keys()) await this.#note(id);
       return;
     }
-    const { event } = step;
+    const event = await this.#told(step.event);
     this.#lines.push(JSON.stringify(event));
     // As the builder will have it.
     const arrivalUs = this.#builder.arrivalUs + this.#lines.length * 1000;
@@ -67,6 +67,18 @@ class History {
     this.whole.record([event], arrivalUs);
     if (typeof event.workflow === 'string') await this.#note(event.workflow);
     if (this.#lines.length >= this.#split.framesLines) this.#closeFrame();
+  }
+
+  /**
+   * A start may be dated before an end. Where that has left memory with all else of its run, the small state takes the start for
+   * one of the remainder that it has, and the log does not say so: no lookup can know how that went on.
+   */
+  async #told(event: Event): Promise<Event> {
+    if (event.type !== 'workflow.start') return event;
+    const id = String(event.workflow);
+    const there = await this.small.workflowOrNull(id);
+    const { ts: _, ...undated } = event;
+    return there !== null && there.implicit !== (await this.whole.workflow(id)).implicit ? undated : event;
   }
 
   /** @returns what answers out of the small state and the log */
@@ -211,3 +223,25 @@ test('every run of every workflow is answered as by a state that has forgotten n
     { numRuns: 10 },
   );
 }, 120_000);
+
+test('a remainder that runs is live, whichever of its runs is asked for', async () => {
+  const small = { maxRecentWorkflows: 0 };
+  const limits = { ...LIMITS, staleAfterMs: 10_000 };
+  const history = new History(limits, small, { framesLines: 1, segmentFrames: 1 });
+  const task = { workflow: 'w', task: 't', agent: 'a' };
+  const events: Step[] = [
+    { event: { type: 'task.start', ...task } },
+    { event: { type: 'workflow.end', workflow: 'w', status: 'completed' } },
+    { event: { type: 'workflow.start', workflow: 'w' } },
+    { event: { type: 'workflow.end', workflow: 'w', status: 'failed' } },
+    { event: { type: 'workflow.start', workflow: 'w' } },
+    { after: 11 },
+    { event: { type: 'task.start', ...task } },
+    { event: { type: 'workflow.start', workflow: 'w' } },
+  ];
+  for (const step of events) await history.take(step);
+  const lookup = await history.finish();
+  const { runs } = await lookup.find('w', null);
+  expect(runs.at(-1)!.source).toBe('live');
+  for (const { run } of runs) expect((await lookup.find('w', run)).runs).toEqual(runs);
+});
